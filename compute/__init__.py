@@ -1,0 +1,1 @@
+"""GLUScope's heavy half: from a model and texts to an activation dataset."""

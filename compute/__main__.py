@@ -1,0 +1,7 @@
+"""`python -m compute STAGE`."""
+
+import sys
+
+from compute.cli import main
+
+sys.exit(main())

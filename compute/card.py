@@ -1,0 +1,70 @@
+"""The dataset card, `README.md`: what the Hub and `load_dataset` read, and what a person reads first."""
+
+from gluscope_core.manifest import Manifest
+from gluscope_core.schema import TABLES
+
+CARD_NAME = "README.md"
+
+_CARD = """---
+configs:
+{configs}
+tags:
+- gluscope
+- interpretability
+---
+
+# Activations of {model}
+
+For every gated neuron of **{model}** ({layers} layers of {d_mlp} neurons, {activation}), and for each of the four
+sign cases of (x_gate, x_in): how often the case occurs, means and extremes of x_gate, x_in, act(x_gate) and
+act(x_gate)·x_in, the {top_k} texts with the strongest values of each, {random_k} random ones, and the activations
+around each. Computed by [GLUScope](https://github.com/gluscope/gluscope) on {texts} texts, {tokens} tokens.
+
+- **Layers recorded**: {recorded}.
+- **Denominator** of every frequency: {counted} tokens ({skip}).
+- **First token** of the texts: {bos}.
+- **Signs**: {convention}. A neuron does not change if w_in and w_out both change sign; column `flipped` says for
+  which neurons ⟨w_gate, w_in⟩ < 0 in the model as it is.
+- **Left out** because gate, in or post was not a finite number: {nonfinite} values (column `nonfinite_count`).
+- **Weights**: {quantisation}, run in {dtype}.
+
+```python
+import datasets
+neurons = datasets.load_dataset("path/of/this/dataset")["train"]
+examples = datasets.load_dataset("path/of/this/dataset", "examples")["train"]
+```
+
+Column names `layer`, `neuron`, `{{case}}_freq`, `{{case}}_{{hook}}_mean`, `{{case}}_{{hook}}_max_values` and
+`{{case}}_{{hook}}_max_indices` are those of the original GLUScope's datasets; hook_pre is x_gate, hook_pre_linear is
+x_in, swish is act(x_gate), hook_post is act(x_gate)·x_in. `gluscope.json` says how everything was computed.
+"""
+
+
+def card(manifest: Manifest) -> str:
+    model, texts, run = manifest.model, manifest.texts, manifest.run
+    return _CARD.format(
+        configs="\n".join(_config(name, manifest) for name in TABLES if manifest.files_of(name)),
+        model=model.id,
+        layers=model.layers,
+        d_mlp=model.d_mlp,
+        activation=model.activation,
+        top_k=run.top_k,
+        random_k=run.random_k,
+        texts=f"{texts.texts:,}",
+        tokens=f"{texts.tokens:,}",
+        recorded="all" if len(run.layers) == model.layers else ", ".join(map(str, run.layers)),
+        counted=f"{run.counted_tokens:,}",
+        skip=f"the first {run.skip_first} of each text left out" if run.skip_first else "position 0 included",
+        bos=texts.bos_policy,
+        convention=run.sign_convention.value,
+        nonfinite=f"{manifest.nonfinite_values:,}",
+        quantisation=f"dequantised from {model.quantisation}" if model.quantisation else "as published",
+        dtype=model.dtype,
+    )
+
+
+def _config(name: str, manifest: Manifest) -> str:
+    paths = {record.path for record in manifest.files_of(name)}
+    pattern = f"{name}/*.parquet" if any("/" in path for path in paths) else next(iter(paths))
+    default = "\n  default: true" if name == "neurons" else ""
+    return f"- config_name: {name}{default}\n  data_files:\n  - split: train\n    path: {pattern}"

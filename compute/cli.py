@@ -1,0 +1,63 @@
+"""The command line: one subcommand per stage, each built from its settings. Torch is imported by what needs it."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tyro
+
+from compute.config import MergeConfig, RunConfig, VerifyConfig
+from gluscope_core.errors import BadSettings, GluscopeError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    try:
+        config = tyro.extras.subcommand_cli_from_dict(
+            {name: stage.config for name, stage in STAGES.items()},
+            prog="python -m compute",
+            description="From a model and texts to an activation dataset.",
+            args=arguments,
+        )
+        stage = next(stage for stage in STAGES.values() if isinstance(config, stage.config))
+        return stage.start(config)
+    except (GluscopeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(config: RunConfig) -> int:
+    from compute.run import run
+
+    run(config)
+    return 0
+
+
+def _merge(config: MergeConfig) -> int:
+    from compute.merge import merge
+
+    merge(config)
+    return 0
+
+
+def _verify(config: VerifyConfig) -> int:
+    from compute.verify import verify
+
+    violations = 0
+    for violation in verify(config.dataset):
+        print(violation)
+        violations += 1
+    print(f"{config.dataset}: {f'{violations} violations' if violations else 'as it should be'}", file=sys.stderr)
+    return 1 if violations else 0
+
+
+@dataclass(frozen=True)
+class _Stage:
+    config: type
+    start: Callable[..., int]
+
+
+STAGES = {
+    "run": _Stage(RunConfig, _run),
+    "merge": _Stage(MergeConfig, _merge),
+    "verify": _Stage(VerifyConfig, _verify),
+}

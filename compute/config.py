@@ -1,0 +1,144 @@
+"""Settings of each stage as frozen, validated dataclasses; the command line is built from them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import tyro
+
+from gluscope_core.errors import BadSettings
+from gluscope_core.vocabulary import Coordinates, SignConvention
+
+
+class Shard(NamedTuple):
+    """One part of a run: of `count` parts, the one that takes every batch whose number is `index` modulo `count`."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+        if match is None or int(match[2]) == 0 or int(match[1]) > int(match[2]):
+            raise ValueError(f"{text!r} is not a shard: write i/n, such as 0/4 (0/4 and 4/4 are the same part)")
+        return cls(int(match[1]) % int(match[2]), int(match[2]))
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", text):
+        raise ValueError(f"{text!r} is not a list of layers: write numbers and commas, such as 0,14,29")
+    return tuple(sorted({int(part) for part in text.split(",")}))
+
+
+_ShardOption = Annotated[
+    Shard,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="I/N",
+        instance_from_str=lambda args: Shard.parse(args[0]),
+        is_instance=lambda value: isinstance(value, Shard),
+        str_from_instance=lambda value: [str(value)],
+    ),
+]
+_LayersOption = Annotated[
+    tuple[int, ...],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="N,N,…",
+        instance_from_str=lambda args: parse_layers(args[0]),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [",".join(map(str, value)) or "all"],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Run a model over tokenised texts once and write an activation dataset. Repeat the command to resume it."""
+
+    model: str
+    """Hub id, local folder, or .gguf file."""
+    texts: Path
+    """What `texts` wrote: a folder or a parquet file with a column `input_ids`, used as they are."""
+    out: Path
+    """Folder of the dataset: new, or one in which the same run was begun."""
+    sign_convention: Literal["aligned", "raw"] = "aligned"
+    """aligned changes the sign of w_in and w_out where they make w_gate and w_in point apart; raw leaves them."""
+    coordinates: Literal["folded", "effective"] = "folded"
+    """folded: the scale of the norm before the MLP in w_gate and w_in; effective: also the norm after it in w_out."""
+    top_k: int = 16
+    """Texts in each list of strongest activations."""
+    random_k: int = 16
+    """Texts in each list of randomly chosen activations."""
+    window: int = 32
+    """Tokens of activations kept around each listed token: three quarters before it, the rest from it on."""
+    samples: int = 1024
+    """Positions at which gate and in of every neuron are kept."""
+    skip_first: int = 0
+    """Positions left out at the start of each text; 1 leaves out the BOS token."""
+    layers: _LayersOption = ()
+    """Layers to record; all by default."""
+    batch_tokens: int | None = None
+    """Tokens in a batch, padding included; by default 4096 on a CPU, 32768 on a GPU."""
+    shard: _ShardOption = Shard(0, 1)  # noqa: RUF009 - a NamedTuple does not change
+    """Compute one part of the run, to be joined with the others by `merge`."""
+    device: str | None = None
+    """Torch device; by default the GPU where there is one."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the model; auto is float32 on a CPU and the checkpoint's on a GPU."""
+    compile: bool = False
+    """Compile the reduction: about a minute once, and then many times faster."""
+    seed: int = 0
+    """Of random lists, samples and the order of batches."""
+    revision: str | None = None
+    """Of the model, on the Hub."""
+    checkpoint_share: float = 0.05
+    """Share of the time that checkpoints may take; 1 writes one after every batch."""
+
+    def __post_init__(self) -> None:
+        for name, low in {"top_k": 1, "random_k": 0, "window": 1, "samples": 0, "skip_first": 0}.items():
+            _require(getattr(self, name) >= low, f"{_flag(name)} {getattr(self, name)}: must be at least {low}")
+        _require(self.top_k <= 1024 and self.random_k <= 1024, "--top-k and --random-k: at most 1024")
+        _require(self.window <= 4096, "--window: at most 4096")
+        _require(self.batch_tokens is None or self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
+        _require(0 < self.checkpoint_share <= 1, "--checkpoint-share: must be above 0 and at most 1")
+        _require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+
+    @property
+    def convention(self) -> SignConvention:
+        return SignConvention(self.sign_convention)
+
+    @property
+    def coordinate_system(self) -> Coordinates:
+        return Coordinates(self.coordinates)
+
+
+@dataclass(frozen=True)
+class MergeConfig:
+    """Join the parts that `run --shard` computed into one dataset."""
+
+    parts: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of all parts, in any order."""
+    out: Path
+    """Folder of the dataset."""
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """Read a dataset whole and check schema, checksums and invariants; exit 1 and say where any fails."""
+
+    dataset: Annotated[Path, tyro.conf.Positional]
+    """Folder of the dataset."""
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise BadSettings(message)

@@ -1,0 +1,119 @@
+"""A finished run to a dataset: every table staged beside its place, then moved in at once, manifest last."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from compute.card import CARD_NAME, card
+from compute.chance import sample_positions
+from compute.durable import commit
+from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, window_rows
+from compute.settings import Settings
+from compute.state import LayerState
+from compute.token_texts import TokenTexts
+from compute.vocab import vocab_table
+from compute.write import record_of, write_table
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.schema import (
+    EXAMPLES_TABLE,
+    NEURONS_TABLE,
+    SAMPLES_TABLE,
+    TEXTS,
+    TEXTS_TABLE,
+    VOCAB_TABLE,
+    WINDOWS_TABLE,
+)
+
+_NEURONS_AT_ONCE = 256
+_TEXTS_PATH = "texts/texts_000.parquet"
+_VOCAB_PATH = "vocab.parquet"
+
+
+def stage_inputs(staged: Path, texts: TokenTexts, vocab_size: int, tokenizer: PreTrainedTokenizerBase | None) -> None:
+    """What a reader needs beside the figures: the texts as they were run, and the vocabulary."""
+    vocab = vocab_table(tokenizer, vocab_size)
+    write_table(staged, _VOCAB_PATH, VOCAB_TABLE, [vocab])
+    pieces = vocab.column("bytes").to_pylist()
+    write_table(staged, _TEXTS_PATH, TEXTS_TABLE, _text_rows(texts, pieces))
+
+
+def staged_texts(staged: Path) -> Path:
+    return staged / _TEXTS_PATH
+
+
+def copy_inputs(source: Path, target: Path) -> None:
+    for path in (_TEXTS_PATH, _VOCAB_PATH):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / path, target / path)
+
+
+def write_dataset(
+    folder: Path, staged: Path, settings: Settings, texts: TokenTexts, state_of: Callable[[int], LayerState]
+) -> Manifest:
+    """Writes a dataset into `folder`, where the inputs are staged already, layer by layer."""
+    run = settings.run
+    tokens = CountedTokens.of(texts.lengths, run.skip_first)
+    sampled = sample_positions(texts.lengths, run.skip_first, run.samples, run.seed)
+    files = [
+        record_of(staged, _TEXTS_PATH, TEXTS_TABLE, None),
+        record_of(staged, _VOCAB_PATH, VOCAB_TABLE, None),
+    ]
+    statistics, nonfinite = [], 0
+    for layer in run.layers:
+        state = state_of(layer)
+        statistics.append(neuron_rows(layer, state, tokens))
+        nonfinite += int(state.moments.nonfinite.sum())
+        files += _write_layer(staged, layer, state, texts, sampled)
+    files.append(write_table(staged, "neurons/neurons_000.parquet", NEURONS_TABLE, [pa.concat_tables(statistics)]))
+    manifest = Manifest(
+        format_version=settings.format_version,
+        model=settings.model,
+        texts=settings.texts,
+        run=settings.run,
+        environment=settings.environment,
+        nonfinite_values=nonfinite,
+        stages=("run",),
+        files=tuple(sorted(files, key=lambda record: record.path)),
+    ).sealed()
+    (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
+    (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
+    commit(folder, staged, [*(record.path for record in manifest.files), CARD_NAME, MANIFEST_NAME])
+    return manifest
+
+
+def _write_layer(
+    staged: Path, layer: int, state: LayerState, texts: TokenTexts, sampled: tuple[np.ndarray, np.ndarray]
+) -> list[FileRecord]:
+    blocks = np.split(np.arange(state.neurons), range(_NEURONS_AT_ONCE, state.neurons, _NEURONS_AT_ONCE))
+    windows = (window_rows(layer, state, texts, block) for block in blocks)
+    return [
+        write_table(staged, EXAMPLES_TABLE.path(layer), EXAMPLES_TABLE, [example_rows(layer, state)]),
+        write_table(staged, WINDOWS_TABLE.path(layer), WINDOWS_TABLE, windows),
+        write_table(staged, SAMPLES_TABLE.path(layer), SAMPLES_TABLE, [sample_rows(layer, state, *sampled)]),
+    ]
+
+
+def _text_rows(texts: TokenTexts, pieces: list[bytes | None]) -> Iterator[pa.Table]:
+    """The texts as they were run; where no string came with a text, the one that its tokens spell."""
+    strings = texts.strings()
+    at_once = TEXTS_TABLE.rows_per_group * 16
+    for start in range(0, len(texts), at_once):
+        numbers = range(start, min(start + at_once, len(texts)))
+        given = [next(strings) for _ in numbers]
+        spelled = [
+            text if text is not None else _spell(texts[number], pieces)
+            for number, (text, _) in zip(numbers, given, strict=True)
+        ]
+        columns = [numbers, [texts[number] for number in numbers], spelled, [source for _, source in given]]
+        yield pa.table(columns, schema=TEXTS)
+
+
+def _spell(ids: np.ndarray, pieces: list[bytes | None]) -> str | None:
+    parts = [pieces[i] for i in ids]
+    if any(part is None for part in parts):
+        return None
+    return b"".join(part for part in parts if part is not None).decode(errors="replace")

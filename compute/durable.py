@@ -1,0 +1,133 @@
+"""Files that are whole or absent, locks that die with their process, and replacements that complete or never began."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from gluscope_core.errors import DatasetDamaged, FolderBusy
+from gluscope_core.manifest import JOURNAL_NAME
+
+LOCK_NAME = ".gluscope.lock"
+
+
+class Step(StrEnum):
+    """Points between which a process may die. Tests stop it at each."""
+
+    FILE_WRITTEN = "file written aside"
+    FILE_REPLACED = "file in place"
+    STATE_WRITTEN = "checkpoint's state written"
+    CHECKPOINT_MARKED = "checkpoint marked"
+    STAGED = "new tables staged"
+    JOURNALED = "journal written"
+    MOVED = "one staged file moved"
+    REMOVED = "old files removed"
+    COMMITTED = "journal removed"
+
+
+def reached(step: Step) -> None:
+    """Does nothing; tests replace it to stop the process here."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes aside, flushes to disk and replaces, so that the file is never seen half-written."""
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    reached(Step.FILE_WRITTEN)
+    move(aside, path)
+    reached(Step.FILE_REPLACED)
+
+
+def move(source: Path, target: Path) -> None:
+    os.replace(source, target)
+    flush_folder(target.parent)
+
+
+def flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder. The kernel drops the lock with the process, however it ends."""
+    path = folder / LOCK_NAME
+    descriptor = _take_lock(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _take_lock(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise FolderBusy(f"{path.parent} is in use by another process: wait for it, or stop it") from error
+        # The file may have been unlinked by a process that finished between our opening and locking it.
+        if path.exists() and os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+        os.close(descriptor)
+
+
+def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[str] = ()) -> None:
+    """Moves staged files into a folder, the last name last, and removes obsolete ones. Once the journal is written
+    the move will be completed, now or by `complete`; before that nothing has changed."""
+    for name in names:
+        flush(staged / name)
+    reached(Step.STAGED)
+    journal = {"staged": str(staged.relative_to(folder)), "names": list(names), "obsolete": list(obsolete)}
+    write_whole(folder / JOURNAL_NAME, msgspec.json.encode(journal))
+    reached(Step.JOURNALED)
+    complete(folder)
+
+
+def complete(folder: Path) -> bool:
+    """Completes a commit that was cut off; False where there is none."""
+    path = folder / JOURNAL_NAME
+    if not path.exists():
+        return False
+    journal = msgspec.json.decode(path.read_bytes())
+    staged = folder / journal["staged"]
+    for name in journal["names"]:
+        target = folder / name
+        if (staged / name).exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            move(staged / name, target)
+            reached(Step.MOVED)
+        elif not target.exists():
+            raise DatasetDamaged(f"{folder}: {name} is neither staged nor in place; remove the folder and compute it again")
+    for name in journal["obsolete"]:
+        (folder / name).unlink(missing_ok=True)
+    reached(Step.REMOVED)
+    path.unlink()
+    flush_folder(folder)
+    reached(Step.COMMITTED)
+    shutil.rmtree(staged, ignore_errors=True)
+    return True

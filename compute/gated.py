@@ -1,0 +1,60 @@
+"""A gated MLP inside a transformers model: its weights in the contract's coordinates, its signs, its observer."""
+
+from collections.abc import Callable
+from operator import attrgetter
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from compute.architectures import Architecture
+
+Observer = Callable[[Tensor, Tensor, Tensor], None]
+"""Called with gate, in and act, each text × token × neuron."""
+
+
+class GatedMLP:
+    """The MLP of one decoder layer."""
+
+    def __init__(self, decoder_layer: nn.Module, architecture: Architecture):
+        self._module: nn.Module = attrgetter(architecture.mlp)(decoder_layer)
+        self._norm: nn.Module = attrgetter(architecture.norm_before)(decoder_layer)
+        self._gate: nn.Linear = attrgetter(architecture.gate)(self._module)
+        self._linear: nn.Linear = attrgetter(architecture.linear)(self._module)
+        self._out: nn.Linear = attrgetter(architecture.out)(self._module)
+        self._act: Callable[[Tensor], Tensor] = attrgetter(architecture.act)(self._module)
+
+    @property
+    def neurons(self) -> int:
+        return self._gate.weight.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        return self._gate.weight.device
+
+    def points_apart(self) -> Bool[Tensor, "neuron"]:
+        """Where ⟨w_gate, w_in⟩ < 0 in coordinates that hold the norm's scale, in float64: half of the signs of
+        some models are decided by less than float32 resolves."""
+        scale = self._norm.weight.double() ** 2
+        blocks = zip(self._gate.weight.split(1024), self._linear.weight.split(1024), strict=True)
+        return torch.cat([(gate.double() * linear.double()) @ scale < 0 for gate, linear in blocks])
+
+    @torch.no_grad()
+    def flip(self, neurons: Bool[Tensor, "neuron"]) -> None:
+        """Changes the signs of w_in and w_out of some neurons; negation is exact, so the model's output stays."""
+        sign = torch.where(neurons, -1, 1).to(self._linear.weight.dtype)
+        self._linear.weight.mul_(sign[:, None])
+        if self._linear.bias is not None:
+            self._linear.bias.mul_(sign)
+        self._out.weight.mul_(sign)
+
+    def observe(self, observer: Observer) -> None:
+        """From now on the MLP shows its activations to `observer` while it computes its output."""
+
+        def forward(x: Float[Tensor, "text token d_model"]) -> Float[Tensor, "text token d_model"]:
+            gate, linear = self._gate(x), self._linear(x)
+            act = self._act(gate)
+            observer(gate, linear, act)
+            return self._out(act * linear)
+
+        self._module.forward = forward

@@ -1,0 +1,70 @@
+"""The stage `merge`: the parts that `run --shard` left, joined layer by layer into one dataset."""
+
+import shutil
+from functools import reduce
+from pathlib import Path
+
+import torch
+
+from compute.checkpoint import Checkpoint, Identity, Marker
+from compute.config import MergeConfig
+from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
+from compute.durable import complete, locked
+from compute.progress import say
+from compute.run import PROGRESS, STAGED, is_finished
+from compute.settings import refuse_other_settings
+from compute.state import LayerState
+from compute.token_texts import read_texts
+from gluscope_core.errors import BadSettings, DatasetNotFound
+
+_Part = tuple[Checkpoint, Identity, Marker]
+
+
+def merge(config: MergeConfig) -> None:
+    parts = _read_parts(config.parts)
+    settings = parts[0][1].settings
+    config.out.mkdir(parents=True, exist_ok=True)
+    with locked(config.out):
+        complete(config.out)
+        if is_finished(config.out, settings):
+            say(f"{config.out} is complete already")
+            return
+        staged = config.out / PROGRESS / STAGED
+        shutil.rmtree(staged, ignore_errors=True)
+        copy_inputs(parts[0][0].home / STAGED, staged)
+        texts = read_texts(staged_texts(staged))
+
+        def joined(layer: int) -> LayerState:
+            states = (checkpoint.load_layer(marker, layer, torch.device("cpu")) for checkpoint, _, marker in parts)
+            return reduce(LayerState.merge, states)
+
+        write_dataset(config.out, staged, settings, texts, joined)
+        shutil.rmtree(config.out / PROGRESS)
+    say(f"{config.out}: complete, joined from {len(parts)} parts")
+
+
+def _read_parts(folders: tuple[Path, ...]) -> list[_Part]:
+    """All parts of one run, in the order of their numbers, each complete."""
+    if not folders:
+        raise BadSettings("merge: name the folders of the parts")
+    parts = sorted((_read_part(folder) for folder in folders), key=lambda part: part[1].shard)
+    first = parts[0][1]
+    for checkpoint, identity, _ in parts[1:]:
+        refuse_other_settings(first.settings, identity.settings, checkpoint.home)
+    have, want = [part[1].shard.index for part in parts], list(range(first.shard.count))
+    if have != want:
+        raise BadSettings(f"merge: the run has parts {want}, given were {have}: give each part once")
+    return parts
+
+
+def _read_part(folder: Path) -> _Part:
+    checkpoint = Checkpoint(folder / PROGRESS)
+    identity, marker = checkpoint.identity(), checkpoint.marker()
+    if identity is None or marker is None:
+        raise DatasetNotFound(f"{folder} holds no part of a run: compute it with `run --shard`")
+    own = range(identity.settings.run.batches)[identity.shard.index :: identity.shard.count]
+    if marker.batches_done != len(own):
+        raise DatasetNotFound(
+            f"{folder}: part {identity.shard} has {marker.batches_done} of {len(own)} batches: repeat its `run`"
+        )
+    return checkpoint, identity, marker

@@ -1,0 +1,138 @@
+"""Loading a model: from the Hub, a folder or a GGUF file, as its bare decoder, without running remote code."""
+
+import hashlib
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from compute.architectures import architecture_of
+from compute.durable import sha256_of
+from compute.gated import GatedMLP
+from gluscope_core.activations import ACTIVATIONS
+from gluscope_core.errors import ModelRefused
+from gluscope_core.manifest import ModelRecord
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from."""
+
+    id: str
+    place: str
+    """What transformers is given: a Hub id, or a folder."""
+    arguments: dict[str, Any]
+    files: tuple[Path, ...]
+    """Local files that hold config and weights; none for a model on the Hub, which its commit identifies."""
+
+
+@dataclass(frozen=True)
+class GatedModel:
+    """A bare decoder (no unembedding) and its gated MLPs, layer by layer."""
+
+    decoder: torch.nn.Module
+    mlps: tuple[GatedMLP, ...]
+
+
+def find_model(model: str, revision: str | None) -> ModelSource:
+    path = Path(model)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelRefused(f"{model}: there is no such file; give the path of a .gguf file")
+        return ModelSource(path.stem, str(path.parent), {"gguf_file": path.name}, (path,))
+    if path.is_dir():
+        files = sorted([*path.glob("*.safetensors"), *path.glob("*.json")])
+        return ModelSource(path.resolve().name, model, {}, tuple(files))
+    return ModelSource(model, model, {"revision": revision}, ())
+
+
+def load_config(source: ModelSource) -> PretrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
+    except (OSError, ValueError, KeyError) as error:
+        raise _refusal(source, error) from error
+
+
+def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase | None:
+    """None for a model that comes without one."""
+    try:
+        return AutoTokenizer.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, device: str) -> ModelRecord:
+    """Everything about a model that its config says, checked before any weights are read."""
+    architecture = architecture_of(config.model_type, source.id)
+    activation = getattr(config, architecture.activation_setting)
+    if activation not in ACTIVATIONS:
+        raise ModelRefused(f"{source.id}: activation function {activation!r} is not known to GLUScope")
+    return ModelRecord(
+        id=source.id,
+        revision=getattr(config, "_commit_hash", None),
+        quantisation=_quantisation(source),
+        architecture=config.model_type,
+        layers=config.num_hidden_layers,
+        d_model=config.hidden_size,
+        d_mlp=config.intermediate_size,
+        vocab_size=config.vocab_size,
+        context=config.max_position_embeddings,
+        activation=activation,
+        dtype=_choose_dtype(dtype, config, device),
+        fingerprint=_fingerprint(source.files),
+    )
+
+
+def load_model(source: ModelSource, record: ModelRecord, deepest: int, device: torch.device) -> GatedModel:
+    """The decoder up to its deepest layer of interest: nothing below depends on those above."""
+    gguf = "gguf_file" in source.arguments
+    try:
+        decoder = AutoModel.from_pretrained(
+            source.place,
+            dtype=getattr(torch, record.dtype),
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+            use_safetensors=None if gguf else True,
+            **source.arguments,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _refusal(source, error) from error
+    architecture = architecture_of(record.architecture, source.id)
+    layers = attrgetter(architecture.layers)(decoder)
+    del layers[deepest + 1 :]
+    decoder = decoder.to(device).eval().requires_grad_(False)
+    return GatedModel(decoder, tuple(GatedMLP(layer, architecture) for layer in layers))
+
+
+def _refusal(source: ModelSource, error: Exception) -> ModelRefused:
+    reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+    return ModelRefused(f"{source.id}: transformers cannot load it ({reason})")
+
+
+def _choose_dtype(dtype: str, config: PretrainedConfig, device: str) -> str:
+    if dtype != "auto":
+        return dtype
+    own = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    return own if device.startswith("cuda") else "float32"
+
+
+def _quantisation(source: ModelSource) -> str | None:
+    """How a GGUF file stores most of its weights; they are dequantised to run."""
+    name = source.arguments.get("gguf_file")
+    if name is None:
+        return None
+    from gguf import GGUFReader, LlamaFileType
+
+    field = GGUFReader(source.files[0]).get_field("general.file_type")
+    return LlamaFileType(field.contents()).name.removeprefix("MOSTLY_") if field else "unknown"
+
+
+def _fingerprint(files: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""Everything about a run that is decided before its weights are read: model, texts, batches, what identifies it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from compute.batches import BatchPlan, fingerprint, plan_batches
+from compute.chance import sample_positions
+from compute.config import RunConfig, Shard
+from compute.models import ModelSource, describe_model, find_model, load_config
+from compute.settings import Settings, current_settings
+from compute.token_texts import TokenTexts, read_texts
+from gluscope_core.errors import BadSettings, TextsUnusable
+from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
+
+_BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
+
+
+@dataclass(frozen=True)
+class Plan:
+    settings: Settings
+    source: ModelSource
+    texts: TokenTexts
+    batches: BatchPlan
+    """Of the whole run."""
+    sampled: tuple[np.ndarray, np.ndarray]
+    """Texts and positions of the samples."""
+    shard: Shard
+    device: torch.device
+
+    @property
+    def own_batches(self) -> BatchPlan:
+        return self.batches[self.shard.index :: self.shard.count]
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return self.settings.run.layers
+
+
+def make_plan(config: RunConfig) -> Plan:
+    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    source = find_model(config.model, config.revision)
+    model = describe_model(source, load_config(source), config.dtype, device.type)
+    given = read_texts(config.texts)
+    given.check_vocabulary(model.vocab_size)
+    texts = given.cut(model.context)
+    if not len(texts.ids):
+        raise TextsUnusable(f"{config.texts} holds no tokens, so there is nothing to run: give texts that have some")
+    batch_tokens = config.batch_tokens or _BATCH_TOKENS[device.type]
+    batches = plan_batches(texts.lengths, batch_tokens, config.seed)
+    record = _describe_run(config, model, texts, batches, batch_tokens)
+    settings = current_settings(model, _describe_texts(given, texts, source), record, device)
+    sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
+    return Plan(settings, source, texts, batches, sampled, config.shard, device)
+
+
+def _describe_run(
+    config: RunConfig, model: ModelRecord, texts: TokenTexts, batches: BatchPlan, batch_tokens: int
+) -> RunRecord:
+    return RunRecord(
+        sign_convention=config.convention,
+        coordinates=config.coordinate_system,
+        top_k=config.top_k,
+        random_k=config.random_k,
+        window=config.window,
+        samples=config.samples,
+        skip_first=config.skip_first,
+        layers=_layers(config, model),
+        batch_tokens=batch_tokens,
+        batches=len(batches),
+        batch_plan=fingerprint(batches),
+        compiled=config.compile,
+        seed=config.seed,
+        shards=config.shard.count,
+        counted_tokens=int(np.maximum(texts.lengths - config.skip_first, 0).sum()),
+    )
+
+
+def _layers(config: RunConfig, model: ModelRecord) -> tuple[int, ...]:
+    beyond = [layer for layer in config.layers if layer >= model.layers]
+    if beyond:
+        raise BadSettings(f"--layers {beyond[0]}: {model.id} has layers 0 to {model.layers - 1}")
+    return config.layers or tuple(range(model.layers))
+
+
+def _describe_texts(given: TokenTexts, texts: TokenTexts, source: ModelSource) -> TextsRecord:
+    first = texts.first_token()
+    return TextsRecord(
+        id=given.id,
+        revision=None,
+        licence=None,
+        tokenizer=source.id,
+        bos_policy="as given" if first is None else f"as given: every text starts with token {first}",
+        first_token=first,
+        texts=len(texts),
+        empty=int((texts.lengths == 0).sum()),
+        cut=int((given.lengths > texts.lengths).sum()),
+        tokens=len(texts.ids),
+        fingerprint=given.fingerprint,
+    )

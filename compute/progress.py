@@ -1,0 +1,20 @@
+"""What a person sees while a stage works: the one place that prints."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+def say(message: str) -> None:
+    tqdm.write(message, file=sys.stderr)
+
+
+@contextmanager
+def token_bar(total: int, done: int) -> Iterator[tqdm]:
+    """Tokens, tokens per second and time left, on stderr."""
+    with tqdm(
+        total=total, initial=done, unit="tok", unit_scale=True, desc="run", file=sys.stderr, mininterval=1, smoothing=0.1
+    ) as bar:
+        yield bar

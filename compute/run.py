@@ -1,0 +1,107 @@
+"""The stage `run`: a model over texts, once, to an activation dataset; or one part of it, for `merge`."""
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from compute.batches import make_batch
+from compute.checkpoint import Checkpoint, Pace, States
+from compute.config import RunConfig
+from compute.dataset_writer import stage_inputs, write_dataset
+from compute.durable import LOCK_NAME, complete, locked
+from compute.models import GatedModel, load_model, load_tokenizer
+from compute.plan import Plan, make_plan
+from compute.progress import say, token_bar
+from compute.reduce import sum_tokens
+from compute.settings import Settings, refuse_other_settings
+from compute.state import LayerState
+from compute.watch import Watch
+from gluscope_core.errors import ResumeRefused
+from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
+from gluscope_core.vocabulary import SignConvention
+
+PROGRESS = "progress"
+"""Folder within the output's: everything that a finished dataset does not hold."""
+STAGED = "staged"
+
+
+def run(config: RunConfig) -> None:
+    plan = make_plan(config)
+    config.out.mkdir(parents=True, exist_ok=True)
+    with locked(config.out):
+        complete(config.out)
+        if is_finished(config.out, plan.settings):
+            say(f"{config.out} is complete already")
+            return
+        progress = config.out / PROGRESS
+        checkpoint = Checkpoint(progress)
+        checkpoint.begin(plan.settings, plan.shard)
+        shutil.rmtree(progress / STAGED, ignore_errors=True)
+        stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, load_tokenizer(plan.source))
+        states = _compute(plan, checkpoint, config)
+        if plan.shard.count > 1:
+            say(f"{config.out}: part {plan.shard} is complete; join all parts with `merge`")
+            return
+        write_dataset(config.out, progress / STAGED, plan.settings, plan.texts, states.__getitem__)
+        shutil.rmtree(progress)
+    counted, layers = plan.settings.run.counted_tokens, len(plan.layers)
+    say(f"{config.out}: complete, {counted:,} tokens counted, {layers} layers")
+
+
+def is_finished(folder: Path, settings: Settings) -> bool:
+    """Whether the folder holds this very dataset. Refuses a folder that holds another one, or something else."""
+    if (folder / MANIFEST_NAME).exists():
+        found = read_manifest(folder)
+        refuse_other_settings(
+            Settings(found.format_version, found.model, found.texts, found.run, found.environment), settings, folder
+        )
+        shutil.rmtree(folder / PROGRESS, ignore_errors=True)
+        return True
+    strangers = [path.name for path in folder.iterdir() if path.name not in (PROGRESS, LOCK_NAME, JOURNAL_NAME)]
+    if strangers:
+        raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
+    return False
+
+
+def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
+    """The states of all recorded layers once every batch has been seen, from the last checkpoint on."""
+    marker = checkpoint.marker()
+    if marker is not None and marker.batches_done == len(plan.own_batches):
+        return checkpoint.load(marker, plan.layers, plan.device)
+    model = load_model(plan.source, plan.settings.model, plan.layers[-1], plan.device)
+    fresh = _aligned_states(plan, model)
+    states = fresh if marker is None else checkpoint.load(marker, plan.layers, plan.device)
+    watch = Watch(states, plan, torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens)
+    for layer in plan.layers:
+        watch.attach(layer, model.mlps[layer])
+    _feed(plan, model, watch, checkpoint, config.checkpoint_share, marker.batches_done if marker else 0)
+    return watch.states
+
+
+def _aligned_states(plan: Plan, model: GatedModel) -> States:
+    """Empty states; and the model with the signs that the run's convention asks for."""
+    run, states = plan.settings.run, {}
+    for layer in plan.layers:
+        flipped = model.mlps[layer].points_apart()
+        if run.sign_convention is SignConvention.ALIGNED:
+            model.mlps[layer].flip(flipped)
+        states[layer] = LayerState.none(flipped, run.top_k, run.random_k, run.window, run.samples)
+    return states
+
+
+def _feed(plan: Plan, model: GatedModel, watch: Watch, checkpoint: Checkpoint, share: float, done: int) -> None:
+    """Runs the batches that are left, saving as often as that costs little."""
+    run, own = plan.settings.run, plan.own_batches
+    tokens = [int(plan.texts.lengths[batch].sum()) for batch in own]
+    pace = Pace(share, watch.states)
+    with token_bar(sum(tokens), sum(tokens[:done])) as bar, torch.inference_mode():
+        for number in range(done, len(own)):
+            batch = make_batch(plan.texts, own[number], run.skip_first, run.seed).to(plan.device)
+            watch.begin(batch, own[number])
+            model.decoder(input_ids=batch.ids, use_cache=False)
+            bar.update(tokens[number])
+            is_last_of_part = plan.shard.count > 1 and number + 1 == len(own)
+            if pace.is_due() or is_last_of_part:
+                pace.timed(partial(checkpoint.save, watch.states, number + 1))

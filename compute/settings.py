@@ -1,0 +1,57 @@
+"""What identifies a run: two runs with equal settings give equal bytes, and only such a run may resume another."""
+
+import platform
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+
+import pyarrow
+import torch
+import transformers
+
+from gluscope_core.errors import ResumeRefused
+from gluscope_core.manifest import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
+from gluscope_core.schema import FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Settings:
+    format_version: int
+    model: ModelRecord
+    texts: TextsRecord
+    run: RunRecord
+    environment: EnvironmentRecord
+
+
+def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, device: torch.device) -> Settings:
+    environment = EnvironmentRecord(
+        gluscope=version("gluscope"),
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        transformers=transformers.__version__,
+        pyarrow=pyarrow.__version__,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        threads=torch.get_num_threads(),
+    )
+    return Settings(FORMAT_VERSION, model, texts, run, environment)
+
+
+def refuse_other_settings(found: Settings, wanted: Settings, where: object) -> None:
+    """Names every setting that differs, with both values."""
+    differing = [
+        f"{part.name}.{key} was {old!r}, is {new!r}"
+        for part in fields(Settings)
+        for key, old, new in _pairs(getattr(found, part.name), getattr(wanted, part.name))
+        if old != new
+    ]
+    if differing:
+        raise ResumeRefused(
+            f"{where} holds a run with other settings: {'; '.join(differing)}. "
+            "Repeat that run's command, or choose another --out"
+        )
+
+
+def _pairs(found: object, wanted: object) -> list[tuple[str, object, object]]:
+    if not hasattr(found, "__dataclass_fields__"):
+        return [("", found, wanted)]
+    return [(key, old, getattr(wanted, key)) for key, old in vars(found).items()]
+

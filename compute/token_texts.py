@@ -1,0 +1,112 @@
+"""Tokenised texts as they are: the ids of every row of some parquet files, in name order."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gluscope_core.errors import TextsUnusable
+
+
+@dataclass(frozen=True)
+class TokenTexts:
+    """All ids end to end; text i is `ids[bounds[i]:bounds[i + 1]]`. Rows without tokens keep their number."""
+
+    id: str
+    paths: tuple[Path, ...]
+    ids: np.ndarray
+    bounds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, text: int) -> np.ndarray:
+        return self.ids[self.bounds[text] : self.bounds[text + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.bounds)
+
+    @property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(self.bounds.tobytes())
+        digest.update(self.ids.tobytes())
+        return digest.hexdigest()
+
+    def cut(self, context: int) -> "TokenTexts":
+        """The same texts, each at most `context` tokens long."""
+        lengths = np.minimum(self.lengths, context)
+        if (lengths == self.lengths).all():
+            return self
+        within = np.arange(len(self.ids)) - np.repeat(self.bounds[:-1], self.lengths)
+        return TokenTexts(self.id, self.paths, self.ids[within < context], _bounds(lengths))
+
+    def first_token(self) -> int | None:
+        """The id that every text starts with, if they all do."""
+        starts = np.unique(self.ids[self.bounds[:-1][self.lengths > 0]])
+        return int(starts[0]) if len(starts) == 1 else None
+
+    def check_vocabulary(self, size: int) -> None:
+        wrong = np.flatnonzero((self.ids < 0) | (self.ids >= size))
+        if len(wrong):
+            text = int(np.searchsorted(self.bounds, wrong[0], side="right")) - 1
+            raise TextsUnusable(
+                f"{self.id}: text {text} has token id {self.ids[wrong[0]]}, but the model's vocabulary ends at "
+                f"{size - 1}; tokenise the texts for this model"
+            )
+
+    def strings(self) -> Iterator[tuple[str | None, str | None]]:
+        """Text and source of every row, where the files have these columns."""
+        for path in self.paths:
+            file = pq.ParquetFile(path)
+            have = [name for name in ("text", "source") if name in file.schema_arrow.names]
+            for batch in file.iter_batches(batch_size=1024, columns=have or ["input_ids"]):
+                columns = [
+                    batch.column(name).cast(pa.string()).to_pylist() if name in have else [None] * batch.num_rows
+                    for name in ("text", "source")
+                ]
+                yield from zip(*columns, strict=True)
+
+
+def read_texts(path: Path) -> TokenTexts:
+    """The texts of a parquet file, or of all parquet files of a folder."""
+    paths = tuple(sorted(path.glob("*.parquet"))) if path.is_dir() else (path,)
+    if not paths or not paths[0].is_file():
+        raise TextsUnusable(f"{path} holds no parquet file: give one with a column input_ids, or a folder of them")
+    parts = [part for each in paths for part in _read_ids(each)]
+    ids = np.concatenate([values for values, _ in parts]) if parts else np.empty(0, np.int32)
+    lengths = np.concatenate([lengths for _, lengths in parts]) if parts else np.empty(0, np.int64)
+    return TokenTexts(path.stem, paths, ids, _bounds(lengths))
+
+
+def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    try:
+        file = pq.ParquetFile(path)
+        _check_type(path, file.schema_arrow)
+        for batch in file.iter_batches(batch_size=4096, columns=["input_ids"]):
+            column = batch.column(0).cast(pa.list_(pa.int64()))
+            if column.flatten().null_count:
+                raise TextsUnusable(f"{path}: a text has a token id that is null; write the file again")
+            values = column.flatten().to_numpy()
+            if len(values) and not (-(2**31) <= values.min() <= values.max() < 2**31):
+                raise TextsUnusable(f"{path}: a token id is beyond 32 bits; write the file again")
+            yield values.astype(np.int32), column.value_lengths().fill_null(0).to_numpy().astype(np.int64)
+    except (pa.ArrowException, OSError) as error:
+        raise TextsUnusable(f"{path} cannot be read as parquet: {error}") from error
+
+
+def _check_type(path: Path, schema: pa.Schema) -> None:
+    if "input_ids" not in schema.names:
+        raise TextsUnusable(f"{path} has no column input_ids: tokenise the texts first")
+    kind = schema.field("input_ids").type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if not is_list or not pa.types.is_integer(kind.value_type):
+        raise TextsUnusable(f"{path}: column input_ids is {kind}, expected lists of integers")
+
+
+def _bounds(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

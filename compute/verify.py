@@ -1,0 +1,110 @@
+"""The stage `verify`: reads a dataset whole and names every place where it is not what it says it is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from compute.durable import sha256_of
+from compute.invariants import (
+    Facts,
+    Violation,
+    check_examples,
+    check_neurons,
+    check_samples,
+    check_texts,
+    check_vocab,
+    check_windows,
+)
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import DatasetDamaged, GluscopeError
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, read_manifest
+from gluscope_core.schema import (
+    EXAMPLES_TABLE,
+    LAYER,
+    NEURONS_TABLE,
+    SAMPLES_TABLE,
+    TABLES,
+    TEXTS_TABLE,
+    VOCAB_TABLE,
+    WINDOWS_TABLE,
+)
+from gluscope_core.tables import TableFile
+
+_CARD = "README.md"  # exempt from the hashes, since the Hub edits it
+
+
+def verify(folder: Path) -> Iterator[Violation]:
+    """All violations, file by file and then figure by figure. What is damaged is named once and not looked into."""
+    try:
+        dataset = Dataset(folder)
+    except GluscopeError as error:
+        yield Violation(MANIFEST_NAME, "", "", str(error))
+        return
+    damaged = False
+    for violation in _check_files(folder):
+        damaged = True
+        yield violation
+    if not damaged:
+        yield from _check_content(dataset)
+
+
+def _check_files(folder: Path) -> Iterator[Violation]:
+    manifest = read_manifest(folder)
+    listed = {record.path for record in manifest.files} | {MANIFEST_NAME, _CARD}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in listed and not any(part.startswith(".") for part in Path(name).parts):
+            yield Violation(name, "", "", "is not in the manifest")
+    for record in manifest.files:
+        problem = _problem_with(folder, record)
+        if problem:
+            yield Violation(record.path, "", "", problem)
+
+
+def _problem_with(folder: Path, record: FileRecord) -> str | None:
+    path = folder / record.path
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_size != record.bytes:
+        return f"has {path.stat().st_size} bytes, the manifest says {record.bytes}"
+    if sha256_of(path) != record.sha256:
+        return "does not match its SHA-256 in the manifest"
+    try:
+        file = TableFile(folder, record)
+        rows = sum(file.read_group(group).num_rows for group in range(file.metadata.num_row_groups))
+    except DatasetDamaged as error:
+        return str(error)
+    if rows != record.rows:
+        return f"has {rows} rows, the manifest says {record.rows}"
+    extra = set(file.metadata.schema.to_arrow_schema().names) - set(TABLES[record.table].schema.names)
+    return f"has columns that the schema does not: {', '.join(sorted(extra))}" if extra else None
+
+
+def _check_content(dataset: Dataset) -> Iterator[Violation]:
+    texts = dataset.read_table(TEXTS_TABLE.name, ["index", "input_ids"])
+    facts = Facts.of(dataset.manifest, texts)
+    yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts)
+    yield from check_vocab(facts, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))
+    neurons = dataset.read_table(NEURONS_TABLE.name)
+    yield from check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons)
+    layer_of = np.asarray(neurons.column(LAYER))
+    for layer in facts.manifest.run.layers:
+        statistics = neurons.filter(pa.array(layer_of == layer))
+        examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
+        yield from check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics)
+        windows = _layer(dataset, WINDOWS_TABLE.name, layer)
+        yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, examples)
+        samples = _layer(dataset, SAMPLES_TABLE.name, layer)
+        yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
+
+
+def _path(dataset: Dataset, table: str) -> str:
+    return dataset.manifest.files_of(table)[0].path
+
+
+def _layer(dataset: Dataset, table: str, layer: int) -> pa.Table:
+    """The rows of one layer, which may lie in a file with others."""
+    rows = dataset.read_table(table, layer=layer)
+    return rows.filter(pa.array(np.asarray(rows.column(LAYER)) == layer))

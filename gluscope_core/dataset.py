@@ -1,0 +1,161 @@
+"""Opening a dataset and reading from it: whole columns of all neurons, or the examples of one."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, NoSuchNeuron, TableMissing
+from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import JOURNAL_NAME, Manifest, read_manifest
+from gluscope_core.schema import EXAMPLES_TABLE, NEURONS_TABLE, SAMPLES_TABLE, TEXTS_TABLE, VOCAB_TABLE, WINDOWS_TABLE
+from gluscope_core.tables import TableFile
+from gluscope_core.vocabulary import LISTS, ExampleList, Field
+
+_Read = TypeVar("_Read")
+
+
+class Dataset:
+    """A dataset in a local folder. Nothing is read before it is asked for, and nothing damaged is returned."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        _refuse_while_updated(folder)
+        self.manifest: Manifest = read_manifest(folder)
+        self._files: dict[str, TableFile] = {}
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.manifest.model.id!r}, {self.manifest.texts.texts} texts, {self.folder})"
+
+    def neurons(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row per neuron; `columns` limits what is read."""
+        return self.read_table(NEURONS_TABLE.name, columns).to_pandas()
+
+    def examples(self, layer: int, neuron: int) -> pd.DataFrame:
+        """One row per example of one neuron: `case`, `quantity` (null in random lists), `rank`, `value`, `index`
+        (of the text) and `position`; with windows also `start`, `tokens`, `gate` and `in`."""
+        neuron_id = NeuronId(layer, neuron)
+        windows = self._row(WINDOWS_TABLE.name, neuron_id) if self.has(WINDOWS_TABLE.name) else None
+        if windows is not None:
+            return _unpack_windows(windows)
+        return _unpack_lists(self._existing_row(EXAMPLES_TABLE.name, neuron_id))
+
+    def samples(self, layer: int, neuron: int) -> pd.DataFrame:
+        """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
+        row = self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron))
+        return pd.DataFrame({name: _values(row, name) for name in ("gate", "in", "indices", "positions")})
+
+    def text(self, index: int) -> dict[str, object]:
+        """One text: its token ids, the string if there was one, and its source."""
+        first = 0
+        for file in self._files_of(TEXTS_TABLE.name):
+            if first <= index < first + file.record.rows:
+                return self._settled(lambda file=file, first=first: file.read_at(index - first)).to_pylist()[0]
+            first += file.record.rows
+        raise IndexError(f"text {index} does not exist: {self.folder} has {first} texts")
+
+    @cached_property
+    def vocab(self) -> pd.DataFrame:
+        """Token id to bytes and display string."""
+        return self.read_table(VOCAB_TABLE.name).to_pandas().set_index("id")
+
+    def has(self, table: str) -> bool:
+        return bool(self.manifest.files_of(table))
+
+    def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
+        """All rows of a table, or all of the files that hold a layer."""
+        files = [file for file in self._files_of(table) if layer is None or file.record.holds(layer)]
+        return self._settled(lambda: pa.concat_tables([file.read(columns) for file in files]))
+
+    def _files_of(self, table: str) -> list[TableFile]:
+        records = self.manifest.files_of(table)
+        if not records:
+            raise TableMissing(f"{self.folder} has no table {table}: it has {', '.join(self.manifest.stages)} only")
+        return [self._file(record.path) for record in records]
+
+    def _file(self, path: str) -> TableFile:
+        if path not in self._files:
+            record = next(record for record in self.manifest.files if record.path == path)
+            self._files[path] = self._settled(lambda: TableFile(self.folder, record))
+        return self._files[path]
+
+    def _row(self, table: str, neuron_id: NeuronId) -> pa.Table | None:
+        for record in self.manifest.files_of(table):
+            if record.holds(neuron_id.layer):
+                file = self._file(record.path)
+                row = self._settled(lambda file=file: file.read_row(neuron_id))
+                if row is not None:
+                    return row
+        return None
+
+    def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
+        if not self.has(table):
+            raise TableMissing(f"{self.folder} has no table {table}")
+        row = self._row(table, neuron_id)
+        if row is None:
+            raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
+        return row
+
+    def _settled(self, read: Callable[[], _Read]) -> _Read:
+        """Tells bytes that changed because tables were replaced under us from bytes that are damaged."""
+        try:
+            return read()
+        except DatasetDamaged as error:
+            _refuse_while_updated(self.folder)
+            if read_manifest(self.folder).sha256 != self.manifest.sha256:
+                raise DatasetBeingUpdated(f"{self.folder} was replaced since it was opened: open it again") from error
+            raise
+
+
+def open_dataset(path: str | Path, revision: str | None = None) -> Dataset:
+    """A dataset in a local folder. `revision` belongs to datasets on the Hub; a folder has only what lies in it."""
+    if revision is not None:
+        raise TableMissing(f"{path} is opened as a local folder, which has no revisions: leave revision out")
+    return Dataset(Path(path))
+
+
+def _refuse_while_updated(folder: Path) -> None:
+    if (folder / JOURNAL_NAME).exists():
+        raise DatasetBeingUpdated(
+            f"{folder} is being updated, or an update was cut off: repeat the command that wrote to it to complete it"
+        )
+
+
+def _values(row: pa.Table, column: str) -> np.ndarray:
+    values = row.column(column)[0].values
+    return np.asarray(values) if values is not None else np.empty(0)
+
+
+def _unpack_lists(row: pa.Table) -> pd.DataFrame:
+    """Lists without windows, one row per example."""
+    parts = []
+    for each in LISTS:
+        values, indices, positions = (_values(row, each.column(field)) for field in Field)
+        parts.append(_keys([each], [len(values)]).assign(value=values, index=indices, position=positions))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _unpack_windows(row: pa.Table) -> pd.DataFrame:
+    """The packed row of one neuron, one row per example."""
+    frame = _keys(LISTS, _values(row, "list_sizes"))
+    frame["value"] = _values(row, "values")
+    frame["index"] = _values(row, "indices")
+    frame["position"] = _values(row, "positions")
+    frame["start"] = _values(row, "starts")
+    bounds = np.cumsum(_values(row, "lengths"), dtype=np.int64)[:-1]
+    for name in ("tokens", "gate", "in"):
+        frame[name] = np.split(_values(row, name), bounds) if len(frame) else []
+    return frame
+
+
+def _keys(lists: Sequence[ExampleList], sizes: Sequence[int] | np.ndarray) -> pd.DataFrame:
+    rows = [
+        (each.case.column, each.quantity.value if each.quantity else None, rank)
+        for each, size in zip(lists, sizes, strict=True)
+        for rank in range(int(size))
+    ]
+    return pd.DataFrame(rows, columns=["case", "quantity", "rank"])

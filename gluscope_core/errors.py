@@ -1,0 +1,61 @@
+"""Every error that a user can meet: what is wrong, where, and what to do about it."""
+
+
+class GluscopeError(Exception):
+    """Base of all errors that are reported in a line, without a traceback."""
+
+
+class BadNeuronId(GluscopeError):
+    """A string that names no neuron."""
+
+
+class NoSuchNeuron(GluscopeError):
+    """A well-formed id outside the dataset."""
+
+
+class DatasetNotFound(GluscopeError):
+    """A folder without a finished dataset."""
+
+
+class DatasetDamaged(GluscopeError):
+    """Bytes that are not those which were written."""
+
+
+class DatasetBeingUpdated(GluscopeError):
+    """A replacement of tables that was begun and not finished."""
+
+
+class DatasetTooNew(GluscopeError):
+    """A format version that this release does not know."""
+
+
+class TableMissing(GluscopeError):
+    """A table that the dataset does not have."""
+
+
+class ColumnMissing(GluscopeError):
+    """A column that the table does not have."""
+
+
+class BadSettings(GluscopeError):
+    """A setting outside its range, or two that contradict each other."""
+
+
+class ModelRefused(GluscopeError):
+    """A model that cannot be analysed, or not found."""
+
+
+class TextsUnusable(GluscopeError):
+    """Texts that are absent, not tokenised, or outside the model's vocabulary."""
+
+
+class ResumeRefused(GluscopeError):
+    """A folder that holds another run."""
+
+
+class FolderBusy(GluscopeError):
+    """A folder in which another process is at work."""
+
+
+class OutputFailed(GluscopeError):
+    """A write that the operating system refused."""

@@ -1,0 +1,159 @@
+"""The manifest of a dataset, `gluscope.json`: what it holds, how it was made, and the hashes that guard it."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gluscope_core.errors import DatasetDamaged, DatasetNotFound, DatasetTooNew
+from gluscope_core.schema import FORMAT_VERSION
+from gluscope_core.vocabulary import Coordinates, SignConvention
+
+MANIFEST_NAME = "gluscope.json"
+JOURNAL_NAME = "gluscope.journal.json"
+"""Present while tables are being replaced; what is visible then may be neither the old dataset nor the new one."""
+_MAX_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    id: str
+    revision: str | None
+    quantisation: str | None
+    architecture: str
+    layers: int
+    d_model: int
+    d_mlp: int
+    vocab_size: int
+    context: int
+    activation: str
+    dtype: str
+    fingerprint: str
+    """SHA-256 over the names and contents of the weight files and the config."""
+
+
+@dataclass(frozen=True)
+class TextsRecord:
+    id: str
+    revision: str | None
+    licence: str | None
+    tokenizer: str | None
+    bos_policy: str
+    first_token: int | None
+    """The id that every text starts with, if they all do."""
+    texts: int
+    empty: int
+    cut: int
+    """Texts longer than the context, of which only the beginning was run."""
+    tokens: int
+    """Tokens that were run, position 0 included."""
+    fingerprint: str
+    """SHA-256 over the token ids of all texts, in order."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    sign_convention: SignConvention
+    coordinates: Coordinates
+    top_k: int
+    random_k: int
+    window: int
+    samples: int
+    skip_first: int
+    layers: tuple[int, ...]
+    batch_tokens: int
+    batches: int
+    batch_plan: str
+    """SHA-256 over the texts of each batch, in order."""
+    compiled: bool
+    seed: int
+    shards: int
+    counted_tokens: int
+    """The denominator of every frequency."""
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    gluscope: str
+    python: str
+    torch: str
+    transformers: str
+    pyarrow: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    path: str
+    table: str
+    rows: int
+    bytes: int
+    sha256: str
+    footer_sha256: str
+    layers: tuple[int, int] | None
+    """First and last layer of the rows, for tables with a row per neuron."""
+
+    def holds(self, layer: int) -> bool:
+        return self.layers is not None and self.layers[0] <= layer <= self.layers[1]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    format_version: int
+    model: ModelRecord
+    texts: TextsRecord
+    run: RunRecord
+    environment: EnvironmentRecord
+    nonfinite_values: int
+    """Pairs of token and neuron that were left out because gate, in or post was not a finite number."""
+    stages: tuple[str, ...]
+    files: tuple[FileRecord, ...]
+    sha256: str = ""
+
+    def files_of(self, table: str) -> tuple[FileRecord, ...]:
+        return tuple(record for record in self.files if record.table == table)
+
+    def sealed(self) -> "Manifest":
+        """The same manifest carrying the hash of its own canonical JSON."""
+        return replace(self, sha256=_own_hash(msgspec.to_builtins(self)))
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self.sealed(), order="sorted"), indent=1) + b"\n"
+
+
+def _own_hash(content: dict[str, Any]) -> str:
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(msgspec.json.encode(rest, order="sorted")).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a local folder, checked against its own hash before any of it is believed."""
+    path = folder / MANIFEST_NAME
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DatasetDamaged(f"{path} is larger than any manifest: download or compute the dataset again")
+        return parse_manifest(path.read_bytes(), str(path))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetNotFound(f"{folder} holds no dataset (no {MANIFEST_NAME}): compute one there first") from error
+
+
+def parse_manifest(raw: bytes, where: str) -> Manifest:
+    try:
+        content = msgspec.json.decode(raw)
+        version = content["format_version"]
+        claimed = content["sha256"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
+        raise DatasetDamaged(f"{where} is not a manifest ({error}): download or compute the dataset again") from error
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise DatasetTooNew(
+            f"{where} has format version {version}, this release reads {FORMAT_VERSION}: upgrade GLUScope"
+        )
+    if _own_hash(content) != claimed:
+        raise DatasetDamaged(f"{where} does not match its own SHA-256: download or compute the dataset again")
+    try:
+        return msgspec.convert(content, Manifest)
+    except msgspec.ValidationError as error:
+        raise DatasetDamaged(f"{where} does not fit format version {version}: {error}") from error

@@ -1,0 +1,164 @@
+"""The tables of a dataset as pyarrow schemas: the contract that computing and viewing share."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gluscope_core.vocabulary import (
+    CASES,
+    LISTS,
+    QUANTITIES,
+    Field,
+    Role,
+    Stat,
+    count_column,
+    freq_column,
+    freq_se_column,
+    post_in_column,
+    stat_column,
+)
+
+FORMAT_VERSION = 1
+
+LAYER, NEURON = "layer", "neuron"
+COSINES = ("cos_gate_in", "cos_gate_out", "cos_in_out")
+NORMS = ("norm_gate", "norm_in", "norm_out")
+ROLE_SCORES = (
+    "unembed_variance",
+    "unembed_skew",
+    "unembed_kurtosis",
+    "mean_post_skew",
+    "entropy_share",
+    "entropy_share_chance",
+    "attention_next_layer",
+    "attention_later_layers",
+)
+
+_KEY = [pa.field(LAYER, pa.int32(), nullable=False), pa.field(NEURON, pa.int32(), nullable=False)]
+_FIELD_TYPES = {Field.VALUES: pa.float32(), Field.INDICES: pa.int32(), Field.POSITIONS: pa.int32()}
+# Extremes are values that were seen, so float32 holds them exactly; means and shares are computed in float64.
+_STAT_TYPES = {Stat.MEAN: pa.float64(), Stat.STD: pa.float64(), Stat.MIN: pa.float32(), Stat.MAX: pa.float32()}
+
+
+def _case_fields() -> list[pa.Field]:
+    fields = []
+    for case in CASES:
+        fields += [
+            pa.field(freq_column(case), pa.float64()),
+            pa.field(freq_se_column(case), pa.float64()),
+            pa.field(count_column(case), pa.int64()),
+            pa.field(post_in_column(case), pa.float64()),
+        ]
+        fields += [
+            pa.field(stat_column(case, quantity, stat), _STAT_TYPES[stat]) for quantity in QUANTITIES for stat in Stat
+        ]
+    return fields
+
+
+# Columns of the neurons table that the stage `weights` fills; null until it has run.
+WEIGHT_FIELDS = [
+    *(pa.field(name, pa.float32()) for name in (*COSINES, *NORMS)),
+    pa.field("io_class", pa.string()),
+    pa.field("role", pa.string()),
+    *(pa.field(role.column, pa.bool_()) for role in Role),
+    *(pa.field(name, pa.float32()) for name in ROLE_SCORES),
+]
+
+NEURONS = pa.schema(
+    [
+        *_KEY,
+        pa.field("flipped", pa.bool_()),
+        pa.field("zero_count", pa.int64()),
+        pa.field("nonfinite_count", pa.int64()),
+        *_case_fields(),
+        pa.field("mean_gain", pa.float64()),
+        pa.field("effective_io", pa.float64()),
+        pa.field("first_gate", pa.float32()),
+        pa.field("first_in", pa.float32()),
+        *WEIGHT_FIELDS,
+    ]
+)
+
+EXAMPLES = pa.schema(
+    [*_KEY, *(pa.field(each.column(field), pa.list_(_FIELD_TYPES[field])) for each in LISTS for field in Field)]
+)
+
+# Everything that a neuron's page shows of its lists, in few columns, since each column of each row group costs
+# bytes in the footer. `list_sizes` has one number per list in schema order; values, indices, positions, starts
+# and lengths have one entry per example; tokens, gate and in have `lengths` entries per example, end to end.
+WINDOWS = pa.schema(
+    [
+        *_KEY,
+        pa.field("list_sizes", pa.list_(pa.int16())),
+        pa.field("values", pa.list_(pa.float32())),
+        pa.field("indices", pa.list_(pa.int32())),
+        pa.field("positions", pa.list_(pa.int32())),
+        pa.field("starts", pa.list_(pa.int32())),
+        pa.field("lengths", pa.list_(pa.int16())),
+        pa.field("tokens", pa.list_(pa.int32())),
+        pa.field("gate", pa.list_(pa.float16())),
+        pa.field("in", pa.list_(pa.float16())),
+    ]
+)
+
+SAMPLES = pa.schema(
+    [
+        *_KEY,
+        pa.field("gate", pa.list_(pa.float32())),
+        pa.field("in", pa.list_(pa.float32())),
+        pa.field("indices", pa.list_(pa.int32())),
+        pa.field("positions", pa.list_(pa.int32())),
+    ]
+)
+
+TEXTS = pa.schema(
+    [
+        pa.field("index", pa.int32(), nullable=False),
+        pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
+        pa.field("text", pa.string()),
+        pa.field("source", pa.string()),
+    ]
+)
+
+VOCAB = pa.schema(
+    [
+        pa.field("id", pa.int32(), nullable=False),
+        pa.field("bytes", pa.binary()),
+        pa.field("display", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its config name, its columns, and how many rows a reader fetches at once."""
+
+    name: str
+    schema: pa.Schema
+    rows_per_group: int
+    keyed_by_neuron: bool = True
+
+    def path(self, layer: int) -> str:
+        """File of a table that has one file per layer, zero-padded so that name order is row order."""
+        return f"{self.name}/layer_{layer:03d}.parquet"
+
+
+NEURONS_TABLE = Table("neurons", NEURONS, rows_per_group=50_000)
+EXAMPLES_TABLE = Table("examples", EXAMPLES, rows_per_group=1_000)
+WINDOWS_TABLE = Table("windows", WINDOWS, rows_per_group=4)
+SAMPLES_TABLE = Table("samples", SAMPLES, rows_per_group=32)
+TEXTS_TABLE = Table("texts", TEXTS, rows_per_group=64, keyed_by_neuron=False)
+VOCAB_TABLE = Table("vocab", VOCAB, rows_per_group=50_000, keyed_by_neuron=False)
+
+TABLES = {
+    table.name: table
+    for table in (NEURONS_TABLE, EXAMPLES_TABLE, WINDOWS_TABLE, SAMPLES_TABLE, TEXTS_TABLE, VOCAB_TABLE)
+}
+
+
+def describe() -> dict[str, list[str]]:
+    """All tables as plain text, one line per column: what the golden file pins."""
+    return {
+        name: [f"{field.name}: {field.type}{'' if field.nullable else ' not null'}" for field in table.schema]
+        for name, table in TABLES.items()
+    }
