@@ -18,7 +18,7 @@ tags:
 For every gated neuron of **{model}** ({layers} layers of {d_mlp} neurons, {activation}), and for each of the four
 sign cases of (x_gate, x_in): how often the case occurs, means and extremes of x_gate, x_in, act(x_gate) and
 act(x_gate)·x_in, the {top_k} texts with the strongest values of each, {random_k} random ones, and the activations
-around each. Computed by [GLUScope](https://github.com/gluscope/gluscope) on {texts} texts, {tokens} tokens.
+around each. Computed by GLUScope on {texts} texts, {tokens} tokens.
 
 - **Layers recorded**: {recorded}.
 - **Denominator** of every frequency: {counted} tokens ({skip}).

@@ -1,12 +1,16 @@
 """Chance that does not depend on batches, shards or order: a hash of text, position and seed."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 _RANDOM_LISTS, _SAMPLES = np.uint64(1), np.uint64(2)
 _BLOCK = 1 << 20
 
+_Bits = np.ndarray | np.uint64
 
-def priorities(text: np.ndarray, position: np.ndarray, seed: int) -> np.ndarray:
+
+def priorities(text: np.ndarray, position: np.ndarray, seed: int) -> np.ndarray | np.int32:
     """31 random bits per token, at least 1, as int32: in random lists the highest win."""
     return np.maximum(_hash(text, position, seed, _RANDOM_LISTS) >> np.uint64(33), np.uint64(1)).astype(np.int32)
 
@@ -22,7 +26,7 @@ def sample_positions(lengths: np.ndarray, skip_first: int, count: int, seed: int
     return best[1], best[2]
 
 
-def _counted_blocks(lengths: np.ndarray, skip_first: int):
+def _counted_blocks(lengths: np.ndarray, skip_first: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Text and position of every counted token, some texts at a time."""
     counts = np.maximum(lengths - skip_first, 0)
     bounds = np.concatenate([[0], np.cumsum(counts)])
@@ -35,12 +39,12 @@ def _counted_blocks(lengths: np.ndarray, skip_first: int):
         start = stop
 
 
-def _hash(text: np.ndarray, position: np.ndarray, seed: int, stream: np.uint64) -> np.ndarray:
+def _hash(text: np.ndarray, position: np.ndarray, seed: int, stream: np.uint64) -> _Bits:
     mixed = _mix(np.uint64(seed) ^ _mix(stream))
     return _mix(_mix(mixed ^ np.asarray(text).astype(np.uint64)) ^ np.asarray(position).astype(np.uint64))
 
 
-def _mix(x: np.ndarray | np.uint64) -> np.ndarray:
+def _mix(x: _Bits) -> _Bits:
     """The finaliser of splitmix64: every bit of the input changes half of those of the output."""
     with np.errstate(over="ignore"):
         x = np.asarray(x, np.uint64) + np.uint64(0x9E3779B97F4A7C15)

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import msgspec
 import torch
+from gluscope_core.errors import DatasetDamaged, ResumeRefused
 from safetensors.torch import load_file, save_file
 
 from compute.config import Shard
 from compute.durable import Step, flush, flush_folder, reached, sha256_of, write_whole
 from compute.settings import Settings, refuse_other_settings
 from compute.state import LayerState
-from gluscope_core.errors import DatasetDamaged, ResumeRefused
 
 _ASSUMED_BYTES_PER_SECOND = 200e6  # before the first checkpoint has been timed
 
@@ -108,24 +108,25 @@ class Checkpoint:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-class Pace:
-    """When to save: as often as the measured cost of saving allows."""
+class Saver:
+    """Saves as often as the measured cost of saving allows."""
 
-    def __init__(self, share: float, states: States, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, checkpoint: Checkpoint, share: float, states: States, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         size = sum(tensor.nbytes for state in states.values() for tensor in state.tensors().values())
         self._cost = size / _ASSUMED_BYTES_PER_SECOND
+        self._checkpoint = checkpoint
         self._share = share
         self._clock = clock
         self._last = clock()
 
-    def is_due(self) -> bool:
-        return self._clock() - self._last >= self._cost * (1 - self._share) / self._share
-
-    def timed(self, save: Callable[[], None]) -> None:
-        start = self._clock()
-        save()
-        self._last = self._clock()
-        self._cost = self._last - start
+    def save_if_due(self, states: States, batches_done: int, *, at_once: bool = False) -> None:
+        begin = self._clock()
+        if at_once or begin - self._last >= self._cost * (1 - self._share) / self._share:
+            self._checkpoint.save(states, batches_done)
+            self._last = self._clock()
+            self._cost = self._last - begin
 
 
 def _file_name(layer: int) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tyro
+from gluscope_core.errors import GluscopeError
 
 from compute.config import MergeConfig, RunConfig, VerifyConfig
-from gluscope_core.errors import BadSettings, GluscopeError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,9 +20,11 @@ def main(arguments: list[str] | None = None) -> int:
         )
         stage = next(stage for stage in STAGES.values() if isinstance(config, stage.config))
         return stage.start(config)
-    except (GluscopeError, OSError) as error:
+    except GluscopeError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        print(f"error: {error}: mend that and repeat the command, which goes on where it was", file=sys.stderr)
+    return 2
 
 
 def _run(config: RunConfig) -> int:

@@ -3,15 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import tyro
-
 from gluscope_core.errors import BadSettings
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Shard:
     """One part of a run: of `count` parts, the one that takes every batch whose number is `index` modulo `count`."""
 
     index: int
@@ -84,7 +84,7 @@ class RunConfig:
     """Layers to record; all by default."""
     batch_tokens: int | None = None
     """Tokens in a batch, padding included; by default 4096 on a CPU, 32768 on a GPU."""
-    shard: _ShardOption = Shard(0, 1)  # noqa: RUF009 - a NamedTuple does not change
+    shard: _ShardOption = Shard(0, 1)
     """Compute one part of the run, to be joined with the others by `merge`."""
     device: str | None = None
     """Torch device; by default the GPU where there is one."""
@@ -139,6 +139,6 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _require(holds: bool, message: str) -> None:
+def _require(holds: object, message: str) -> None:
     if not holds:
         raise BadSettings(message)

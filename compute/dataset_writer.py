@@ -6,6 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.schema import (
+    EXAMPLES_TABLE,
+    NEURONS_TABLE,
+    SAMPLES_TABLE,
+    TEXTS,
+    TEXTS_TABLE,
+    VOCAB_TABLE,
+    WINDOWS_TABLE,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from compute.card import CARD_NAME, card
@@ -17,16 +27,6 @@ from compute.state import LayerState
 from compute.token_texts import TokenTexts
 from compute.vocab import vocab_table
 from compute.write import record_of, write_table
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
-from gluscope_core.schema import (
-    EXAMPLES_TABLE,
-    NEURONS_TABLE,
-    SAMPLES_TABLE,
-    TEXTS,
-    TEXTS_TABLE,
-    VOCAB_TABLE,
-    WINDOWS_TABLE,
-)
 
 _NEURONS_AT_ONCE = 256
 _TEXTS_PATH = "texts/texts_000.parquet"

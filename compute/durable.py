@@ -10,11 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 
 import msgspec
-
 from gluscope_core.errors import DatasetDamaged, FolderBusy
 from gluscope_core.manifest import JOURNAL_NAME
 
 LOCK_NAME = ".gluscope.lock"
+PROGRESS = "progress"
+"""Folder within a dataset's: everything of an unfinished run."""
 
 
 class Step(StrEnum):
@@ -48,7 +49,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    os.replace(source, target)
+    source.replace(target)
     flush_folder(target.parent)
 
 
@@ -91,7 +92,7 @@ def _take_lock(path: Path) -> int:
             os.close(descriptor)
             raise FolderBusy(f"{path.parent} is in use by another process: wait for it, or stop it") from error
         # The file may have been unlinked by a process that finished between our opening and locking it.
-        if path.exists() and os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
             return descriptor
         os.close(descriptor)
 
@@ -122,7 +123,9 @@ def complete(folder: Path) -> bool:
             move(staged / name, target)
             reached(Step.MOVED)
         elif not target.exists():
-            raise DatasetDamaged(f"{folder}: {name} is neither staged nor in place; remove the folder and compute it again")
+            raise DatasetDamaged(
+                f"{folder}: {name} is neither staged nor in place; remove the folder and compute it again"
+            )
     for name in journal["obsolete"]:
         (folder / name).unlink(missing_ok=True)
     reached(Step.REMOVED)

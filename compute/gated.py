@@ -16,9 +16,9 @@ Observer = Callable[[Tensor, Tensor, Tensor], None]
 class GatedMLP:
     """The MLP of one decoder layer."""
 
-    def __init__(self, decoder_layer: nn.Module, architecture: Architecture):
+    def __init__(self, decoder_layer: nn.Module, architecture: Architecture) -> None:
         self._module: nn.Module = attrgetter(architecture.mlp)(decoder_layer)
-        self._norm: nn.Module = attrgetter(architecture.norm_before)(decoder_layer)
+        self._norm_scale: Tensor = attrgetter(architecture.norm_before)(decoder_layer).weight
         self._gate: nn.Linear = attrgetter(architecture.gate)(self._module)
         self._linear: nn.Linear = attrgetter(architecture.linear)(self._module)
         self._out: nn.Linear = attrgetter(architecture.out)(self._module)
@@ -35,7 +35,7 @@ class GatedMLP:
     def points_apart(self) -> Bool[Tensor, "neuron"]:
         """Where ⟨w_gate, w_in⟩ < 0 in coordinates that hold the norm's scale, in float64: half of the signs of
         some models are decided by less than float32 resolves."""
-        scale = self._norm.weight.double() ** 2
+        scale = self._norm_scale.double() ** 2
         blocks = zip(self._gate.weight.split(1024), self._linear.weight.split(1024), strict=True)
         return torch.cat([(gate.double() * linear.double()) @ scale < 0 for gate, linear in blocks])
 

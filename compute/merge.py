@@ -5,17 +5,17 @@ from functools import reduce
 from pathlib import Path
 
 import torch
+from gluscope_core.errors import BadSettings, DatasetNotFound
 
 from compute.checkpoint import Checkpoint, Identity, Marker
 from compute.config import MergeConfig
 from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
-from compute.durable import complete, locked
+from compute.durable import PROGRESS, complete, locked
 from compute.progress import say
-from compute.run import PROGRESS, STAGED, is_finished
+from compute.run import STAGED, is_finished
 from compute.settings import refuse_other_settings
 from compute.state import LayerState
 from compute.token_texts import read_texts
-from gluscope_core.errors import BadSettings, DatasetNotFound
 
 _Part = tuple[Checkpoint, Identity, Marker]
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gluscope_core.activations import ACTIVATIONS
+from gluscope_core.errors import ModelRefused
+from gluscope_core.manifest import ModelRecord
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from compute.architectures import architecture_of
 from compute.durable import sha256_of
 from compute.gated import GatedMLP
-from gluscope_core.activations import ACTIVATIONS
-from gluscope_core.errors import ModelRefused
-from gluscope_core.manifest import ModelRecord
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, de
 def load_model(source: ModelSource, record: ModelRecord, deepest: int, device: torch.device) -> GatedModel:
     """The decoder up to its deepest layer of interest: nothing below depends on those above."""
     gguf = "gguf_file" in source.arguments
+    logging.set_verbosity_error()  # else a report names the unembedding, which is left out on purpose
     try:
         decoder = AutoModel.from_pretrained(
             source.place,
@@ -104,7 +106,7 @@ def load_model(source: ModelSource, record: ModelRecord, deepest: int, device: t
     architecture = architecture_of(record.architecture, source.id)
     layers = attrgetter(architecture.layers)(decoder)
     del layers[deepest + 1 :]
-    decoder = decoder.to(device).eval().requires_grad_(False)
+    decoder = decoder.to(device).eval().requires_grad_(requires_grad=False)
     return GatedModel(decoder, tuple(GatedMLP(layer, architecture) for layer in layers))
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from gluscope_core.errors import BadSettings, TextsUnusable
+from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
 from compute.batches import BatchPlan, fingerprint, plan_batches
 from compute.chance import sample_positions
@@ -11,8 +13,6 @@ from compute.config import RunConfig, Shard
 from compute.models import ModelSource, describe_model, find_model, load_config
 from compute.settings import Settings, current_settings
 from compute.token_texts import TokenTexts, read_texts
-from gluscope_core.errors import BadSettings, TextsUnusable
-from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 

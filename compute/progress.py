@@ -15,6 +15,13 @@ def say(message: str) -> None:
 def token_bar(total: int, done: int) -> Iterator[tqdm]:
     """Tokens, tokens per second and time left, on stderr."""
     with tqdm(
-        total=total, initial=done, unit="tok", unit_scale=True, desc="run", file=sys.stderr, mininterval=1, smoothing=0.1
+        total=total,
+        initial=done,
+        unit="tok",
+        unit_scale=True,
+        desc="run",
+        file=sys.stderr,
+        mininterval=1,
+        smoothing=0.1,
     ) as bar:
         yield bar

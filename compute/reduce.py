@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
+from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Case, Quantity
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Case, Quantity
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def sum_tokens(gate: Tensor, linear: Tensor, act: Tensor, counted: Tensor, prior
         total,
         squares,
         post_in,
-        torch.where(on_axis, act.double() * linear.double() ** 2, 0.0).sum(dim=1),
+        torch.where(on_axis, (act * linear).double() * linear.double(), 0.0).sum(dim=1),
         torch.where(on_axis, linear.double() ** 2, 0.0).sum(dim=1),
         low,
         high,

@@ -1,18 +1,11 @@
 """From the state of a layer to rows of the dataset's tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
-
-from compute.reduce import Moments
-from compute.state import LayerState
-from compute.token_texts import TokenTexts
-from compute.toplists import TopLists
-from compute.windows import tokens_before, window_bounds
 from gluscope_core.schema import EXAMPLES, LAYER, NEURON, NEURONS, SAMPLES, WINDOWS
 from gluscope_core.vocabulary import (
     CASES,
@@ -29,6 +22,13 @@ from gluscope_core.vocabulary import (
     post_in_column,
     stat_column,
 )
+from torch import Tensor
+
+from compute.reduce import Moments
+from compute.state import LayerState
+from compute.token_texts import TokenTexts
+from compute.toplists import TopLists
+from compute.windows import tokens_before, window_bounds
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CountedTokens:
 def neuron_rows(layer: int, state: LayerState, tokens: CountedTokens) -> pa.Table:
     """Statistics of all neurons of a layer. What only the weights can say is null."""
     moments = state.moments
-    columns: dict[str, object] = {
+    columns: dict[str, np.ndarray | pa.Array] = {
         LAYER: np.full(state.neurons, layer),
         NEURON: np.arange(state.neurons),
         "flipped": _numpy(state.signs.flipped),
@@ -111,8 +111,9 @@ def _mean_gain(moments: Moments) -> np.ndarray:
 
 def example_rows(layer: int, state: LayerState) -> pa.Table:
     """All lists of all neurons of a layer."""
-    columns: dict[str, object] = {LAYER: np.full(state.neurons, layer), NEURON: np.arange(state.neurons)}
-    for each, lists, i in _each_list(state):
+    columns: dict[str, np.ndarray | pa.Array] = {LAYER: np.full(state.neurons, layer), NEURON: np.arange(state.neurons)}
+    ranked = replace(state, top=state.top.best_first(), random=state.random.best_first())
+    for each, lists, i in _each_list(ranked):
         there = _numpy(lists.key[i]) > 0
         content = {
             Field.VALUES: _numpy(lists.value[i]),
@@ -122,7 +123,9 @@ def example_rows(layer: int, state: LayerState) -> pa.Table:
         for field, values in content.items():
             kind = EXAMPLES.field(each.column(field)).type
             columns[each.column(field)] = _lists(values[there], there.sum(axis=1), kind)
-    return pa.table({name: _column(columns[name], EXAMPLES.field(name).type) for name in EXAMPLES.names}, schema=EXAMPLES)
+    return pa.table(
+        {name: _column(columns[name], EXAMPLES.field(name).type) for name in EXAMPLES.names}, schema=EXAMPLES
+    )
 
 
 def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.ndarray) -> pa.Table:
@@ -193,8 +196,11 @@ class _Entries:
 
 
 def _entries(lists: TopLists, neurons: Tensor) -> _Entries:
+    lists = TopLists(
+        **{name: tensor[:, neurons.to(tensor.device)] for name, tensor in vars(lists).items()}
+    ).best_first()
     tensors = (lists.key, lists.texts, lists.value, lists.position, lists.gate, lists.linear)
-    return _Entries(*(_numpy(tensor[:, neurons.to(tensor.device)].transpose(0, 1)) for tensor in tensors))
+    return _Entries(*(_numpy(tensor.transpose(0, 1)) for tensor in tensors))
 
 
 def _pad_places(values: np.ndarray, places: int) -> np.ndarray:
@@ -220,12 +226,10 @@ def _lists(flat: np.ndarray, sizes: np.ndarray, kind: pa.ListType) -> pa.ListArr
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind)
 
 
-def _column(values: object, kind: pa.DataType) -> pa.Array:
+def _column(values: np.ndarray | pa.Array, kind: pa.DataType) -> pa.Array:
     """NaN is how numpy says that there is no figure; a table says null."""
-    if isinstance(values, np.ndarray):
-        return pa.array(values, from_pandas=True).cast(kind)
-    assert isinstance(values, pa.Array)
-    return values if values.type == kind else values.cast(kind)
+    array = pa.array(values, from_pandas=True) if isinstance(values, np.ndarray) else values
+    return array.cast(kind)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -1,16 +1,18 @@
 """The stage `run`: a model over texts, once, to an activation dataset; or one part of it, for `merge`."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import torch
+from gluscope_core.errors import ResumeRefused
+from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
+from gluscope_core.vocabulary import SignConvention
 
 from compute.batches import make_batch
-from compute.checkpoint import Checkpoint, Pace, States
+from compute.checkpoint import Checkpoint, Saver, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
-from compute.durable import LOCK_NAME, complete, locked
+from compute.durable import LOCK_NAME, PROGRESS, complete, locked
 from compute.models import GatedModel, load_model, load_tokenizer
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
@@ -18,12 +20,7 @@ from compute.reduce import sum_tokens
 from compute.settings import Settings, refuse_other_settings
 from compute.state import LayerState
 from compute.watch import Watch
-from gluscope_core.errors import ResumeRefused
-from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
-from gluscope_core.vocabulary import SignConvention
 
-PROGRESS = "progress"
-"""Folder within the output's: everything that a finished dataset does not hold."""
 STAGED = "staged"
 
 
@@ -76,7 +73,8 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     watch = Watch(states, plan, torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens)
     for layer in plan.layers:
         watch.attach(layer, model.mlps[layer])
-    _feed(plan, model, watch, checkpoint, config.checkpoint_share, marker.batches_done if marker else 0)
+    saver = Saver(checkpoint, config.checkpoint_share, states)
+    _feed(plan, model, watch, saver, marker.batches_done if marker else 0)
     return watch.states
 
 
@@ -87,15 +85,14 @@ def _aligned_states(plan: Plan, model: GatedModel) -> States:
         flipped = model.mlps[layer].points_apart()
         if run.sign_convention is SignConvention.ALIGNED:
             model.mlps[layer].flip(flipped)
-        states[layer] = LayerState.none(flipped, run.top_k, run.random_k, run.window, run.samples)
+        states[layer] = LayerState.none(flipped, run.top_k, run.random_k, run.window, len(plan.sampled[0]))
     return states
 
 
-def _feed(plan: Plan, model: GatedModel, watch: Watch, checkpoint: Checkpoint, share: float, done: int) -> None:
+def _feed(plan: Plan, model: GatedModel, watch: Watch, saver: Saver, done: int) -> None:
     """Runs the batches that are left, saving as often as that costs little."""
     run, own = plan.settings.run, plan.own_batches
     tokens = [int(plan.texts.lengths[batch].sum()) for batch in own]
-    pace = Pace(share, watch.states)
     with token_bar(sum(tokens), sum(tokens[:done])) as bar, torch.inference_mode():
         for number in range(done, len(own)):
             batch = make_batch(plan.texts, own[number], run.skip_first, run.seed).to(plan.device)
@@ -103,5 +100,4 @@ def _feed(plan: Plan, model: GatedModel, watch: Watch, checkpoint: Checkpoint, s
             model.decoder(input_ids=batch.ids, use_cache=False)
             bar.update(tokens[number])
             is_last_of_part = plan.shard.count > 1 and number + 1 == len(own)
-            if pace.is_due() or is_last_of_part:
-                pace.timed(partial(checkpoint.save, watch.states, number + 1))
+            saver.save_if_due(watch.states, number + 1, at_once=is_last_of_part)

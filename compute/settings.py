@@ -4,10 +4,9 @@ import platform
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 
-import pyarrow
+import pyarrow as pa
 import torch
 import transformers
-
 from gluscope_core.errors import ResumeRefused
 from gluscope_core.manifest import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
 from gluscope_core.schema import FORMAT_VERSION
@@ -28,7 +27,7 @@ def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, dev
         python=platform.python_version(),
         torch=str(torch.__version__),
         transformers=transformers.__version__,
-        pyarrow=pyarrow.__version__,
+        pyarrow=pa.__version__,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
     )
@@ -54,4 +53,3 @@ def _pairs(found: object, wanted: object) -> list[tuple[str, object, object]]:
     if not hasattr(found, "__dataclass_fields__"):
         return [("", found, wanted)]
     return [(key, old, getattr(wanted, key)) for key, old in vars(found).items()]
-

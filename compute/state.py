@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
+from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from compute.reduce import Activations, Moments, Reduction, TextSums, add_texts, ranks
 from compute.toplists import TopLists
-from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ class Samples:
         def either(mine: Tensor, theirs: Tensor) -> Tensor:
             return torch.where(self.filled[:, None], mine, theirs)
 
-        return Samples(
-            self.filled | other.filled, either(self.gate, other.gate), either(self.linear, other.linear)
-        )
+        return Samples(self.filled | other.filled, either(self.gate, other.gate), either(self.linear, other.linear))
 
     def take(
         self, seen: Activations, slot: Int[Tensor, "some"], text: Int[Tensor, "some"], position: Int[Tensor, "some"]

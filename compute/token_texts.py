@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from gluscope_core.errors import TextsUnusable
 
 
@@ -24,7 +23,7 @@ class TokenTexts:
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def __getitem__(self, text: int) -> np.ndarray:
+    def __getitem__(self, text: int | np.integer) -> np.ndarray:
         return self.ids[self.bounds[text] : self.bounds[text + 1]]
 
     @property

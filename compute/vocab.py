@@ -4,9 +4,8 @@ import json
 import re
 
 import pyarrow as pa
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
-
 from gluscope_core.schema import VOCAB
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
@@ -35,8 +34,7 @@ def token_bytes(tokenizer: PreTrainedTokenizerBase) -> dict[int, bytes]:
     added = {token.content for token in tokenizer.added_tokens_decoder.values()}
     to_bytes = _from_byte_level if byte_level else _from_pieces
     return {
-        number: token.encode() if token in added else to_bytes(token)
-        for token, number in tokenizer.get_vocab().items()
+        number: token.encode() if token in added else to_bytes(token) for token, number in tokenizer.get_vocab().items()
     }
 
 

@@ -17,7 +17,7 @@ from compute.state import SampleSlots
 class Watch:
     """Keeps the states of all recorded layers up to date while batches run through the model."""
 
-    def __init__(self, states: States, plan: Plan, reduction: Reduction):
+    def __init__(self, states: States, plan: Plan, reduction: Reduction) -> None:
         self.states = states
         self._sampled = plan.sampled
         # Position 0 tells something of a neuron only where every text starts alike.

@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from compute.durable import sha256_of
 from gluscope_core.manifest import FileRecord
 from gluscope_core.schema import LAYER, Table
 from gluscope_core.tables import read_footer
+
+from compute.durable import sha256_of
 
 
 def write_table(folder: Path, path: str, table: Table, rows: Iterable[pa.Table]) -> FileRecord:
@@ -40,7 +41,7 @@ def record_of(folder: Path, path: str, table: Table, layers: tuple[int, int] | N
     )
 
 
-def _dialect(schema: pa.Schema) -> dict[str, object]:
+def _dialect(schema: pa.Schema) -> dict[str, Any]:
     """Bytes of floats compress better when their exponents lie together; ids and positions as a dictionary."""
     floats = [_leaf(field) for field in schema if pa.types.is_floating(_value_type(field.type))]
     others = [_leaf(field) for field in schema if not pa.types.is_floating(_value_type(field.type))]

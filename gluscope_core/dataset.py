@@ -22,7 +22,7 @@ _Read = TypeVar("_Read")
 class Dataset:
     """A dataset in a local folder. Nothing is read before it is asked for, and nothing damaged is returned."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         _refuse_while_updated(folder)
         self.manifest: Manifest = read_manifest(folder)
@@ -126,17 +126,16 @@ def _refuse_while_updated(folder: Path) -> None:
 
 
 def _values(row: pa.Table, column: str) -> np.ndarray:
-    values = row.column(column)[0].values
-    return np.asarray(values) if values is not None else np.empty(0)
+    return row.column(column).combine_chunks().flatten().to_numpy(zero_copy_only=False)
 
 
 def _unpack_lists(row: pa.Table) -> pd.DataFrame:
     """Lists without windows, one row per example."""
-    parts = []
-    for each in LISTS:
-        values, indices, positions = (_values(row, each.column(field)) for field in Field)
-        parts.append(_keys([each], [len(values)]).assign(value=values, index=indices, position=positions))
-    return pd.concat(parts, ignore_index=True)
+    columns = {field: [_values(row, each.column(field)) for each in LISTS] for field in Field}
+    frame = _keys(LISTS, [len(values) for values in columns[Field.VALUES]])
+    for name, field in (("value", Field.VALUES), ("index", Field.INDICES), ("position", Field.POSITIONS)):
+        frame[name] = np.concatenate(columns[field])
+    return frame
 
 
 def _unpack_windows(row: pa.Table) -> pd.DataFrame:

@@ -55,7 +55,3 @@ class ResumeRefused(GluscopeError):
 
 class FolderBusy(GluscopeError):
     """A folder in which another process is at work."""
-
-
-class OutputFailed(GluscopeError):
-    """A write that the operating system refused."""

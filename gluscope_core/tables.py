@@ -1,8 +1,9 @@
 """Reading one parquet file of a dataset: its footer is checked against the manifest before it is parsed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +13,8 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import FileRecord
 from gluscope_core.schema import LAYER, NEURON, TABLES
 
+_Read = TypeVar("_Read")
+
 _MAGIC = b"PAR1"
 _TAIL = 8  # four bytes of footer length, four of magic
 
@@ -19,7 +22,7 @@ _TAIL = 8  # four bytes of footer length, four of magic
 class TableFile:
     """One file, opened without trust: every read raises `DatasetDamaged` where the bytes are not those written."""
 
-    def __init__(self, folder: Path, record: FileRecord):
+    def __init__(self, folder: Path, record: FileRecord) -> None:
         self.path = folder / record.path
         self.record = record
         self.metadata = self._guard(lambda: parse_footer(self._verified_footer()))
@@ -99,7 +102,7 @@ class TableFile:
             return columns[0].max, 2**31 - 1
         return columns[0].max, columns[1].max
 
-    def _guard(self, read):
+    def _guard(self, read: Callable[[], _Read]) -> _Read:
         try:
             return read()
         except FileNotFoundError as error:

@@ -5,18 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
-from compute.durable import sha256_of
-from compute.invariants import (
-    Facts,
-    Violation,
-    check_examples,
-    check_neurons,
-    check_samples,
-    check_texts,
-    check_vocab,
-    check_windows,
-)
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, read_manifest
@@ -31,6 +19,12 @@ from gluscope_core.schema import (
     WINDOWS_TABLE,
 )
 from gluscope_core.tables import TableFile
+
+from compute.durable import PROGRESS, sha256_of
+from compute.verify.facts import Facts, Violation
+from compute.verify.lists import check_examples, check_samples
+from compute.verify.statistics import check_neurons, check_texts, check_vocab
+from compute.verify.windows import check_windows
 
 _CARD = "README.md"  # exempt from the hashes, since the Hub edits it
 
@@ -55,7 +49,8 @@ def _check_files(folder: Path) -> Iterator[Violation]:
     listed = {record.path for record in manifest.files} | {MANIFEST_NAME, _CARD}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in listed and not any(part.startswith(".") for part in Path(name).parts):
+        hidden = name.startswith((".", f"{PROGRESS}/"))
+        if path.is_file() and name not in listed and not hidden:
             yield Violation(name, "", "", "is not in the manifest")
     for record in manifest.files:
         problem = _problem_with(folder, record)
@@ -88,14 +83,17 @@ def _check_content(dataset: Dataset) -> Iterator[Violation]:
     yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts)
     yield from check_vocab(facts, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))
     neurons = dataset.read_table(NEURONS_TABLE.name)
-    yield from check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons)
+    wrong = list(check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons))
+    yield from wrong
     layer_of = np.asarray(neurons.column(LAYER))
     for layer in facts.manifest.run.layers:
         statistics = neurons.filter(pa.array(layer_of == layer))
         examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
-        yield from check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics)
-        windows = _layer(dataset, WINDOWS_TABLE.name, layer)
-        yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, examples)
+        wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics))
+        yield from wrong
+        if not wrong:  # windows are held against the lists
+            windows = _layer(dataset, WINDOWS_TABLE.name, layer)
+            yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, examples)
         samples = _layer(dataset, SAMPLES_TABLE.name, layer)
         yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
 

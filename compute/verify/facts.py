@@ -1,0 +1,105 @@
+"""What the checks share: how a violation is named, what figures are held against, lists as flat arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from gluscope_core.activations import activation
+from gluscope_core.manifest import Manifest
+from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.vocabulary import Case, Quantity
+
+_NAMED_PER_COLUMN = 3
+
+
+@dataclass(frozen=True)
+class Violation:
+    file: str
+    neuron: str
+    column: str
+    problem: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.neuron, self.column, self.problem) if part)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the figures are held against."""
+
+    manifest: Manifest
+    ids: np.ndarray
+    bounds: np.ndarray
+
+    @classmethod
+    def of(cls, manifest: Manifest, texts: pa.Table) -> "Facts":
+        lists = Lists.of(texts, "input_ids")
+        return cls(manifest, lists.values, np.concatenate([[0], np.cumsum(lists.sizes)]))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.bounds)
+
+    def negative_act_sign(self) -> int:
+        """Sign of act(x) for x < 0; 0 where such an x gives 0, as with ReLU."""
+        return int(np.sign(activation(self.manifest.model.activation)(np.array(-1.0))))
+
+    def sign(self, case: Case, quantity: Quantity) -> int:
+        """The sign that a quantity has within a case."""
+        act = 1 if case.gate_sign > 0 else self.negative_act_sign()
+        return {
+            Quantity.GATE: case.gate_sign,
+            Quantity.IN: case.in_sign,
+            Quantity.ACT: act,
+            Quantity.POST: act * case.in_sign,
+        }[quantity]
+
+
+class Check:
+    """Yields violations for the rows of one file where a condition fails."""
+
+    def __init__(self, file: str, table: pa.Table) -> None:
+        self._file = file
+        self._ids = [np.asarray(table.column(name)) for name in (LAYER, NEURON)]
+
+    def __call__(
+        self, holds: np.ndarray, column: str, problem: str, rows: np.ndarray | None = None
+    ) -> Iterator[Violation]:
+        failing = np.flatnonzero(~holds)
+        where = np.unique(failing if rows is None else rows[failing])
+        for row in where[:_NAMED_PER_COLUMN]:
+            yield Violation(self._file, f"{self._ids[0][row]}.{self._ids[1][row]}", column, problem)
+        if len(where) > _NAMED_PER_COLUMN:
+            yield Violation(self._file, f"and {len(where) - _NAMED_PER_COLUMN} more neurons", column, problem)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A list column flattened: values, and how many each row has."""
+
+    values: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, table: pa.Table, column: str) -> "Lists":
+        combined = table.column(column).combine_chunks()
+        values = combined.flatten().to_numpy(zero_copy_only=False)
+        return cls(values, combined.value_lengths().fill_null(0).to_numpy().astype(np.int64))
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @property
+    def ranks(self) -> np.ndarray:
+        starts = np.cumsum(self.sizes) - self.sizes
+        return np.arange(len(self.values)) - np.repeat(starts, self.sizes)
+
+
+def keys(table: pa.Table) -> list[tuple[int, int]]:
+    return list(zip(table.column(LAYER).to_pylist(), table.column(NEURON).to_pylist(), strict=True))
+
+
+def same_neurons(table: pa.Table, statistics: pa.Table) -> bool:
+    return all(table.column(name).equals(statistics.column(name)) for name in (LAYER, NEURON))

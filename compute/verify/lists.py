@@ -1,0 +1,128 @@
+"""Checks of the lists, and of the samples."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+from gluscope_core.vocabulary import (
+    LISTS,
+    ExampleList,
+    Field,
+    Quantity,
+    Stat,
+    case_quantities,
+    count_column,
+    stat_column,
+)
+
+from compute.verify.facts import Check, Facts, Lists, Violation, same_neurons
+
+
+def check_examples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table) -> Iterator[Violation]:
+    if not same_neurons(table, statistics):
+        yield Violation(file, "", "", "rows are not those of the neurons table")
+        return
+    check = Check(file, table)
+    for each in LISTS:
+        content = {field: Lists.of(table, each.column(field)) for field in Field}
+        sizes = content[Field.VALUES].sizes
+        if any(not np.array_equal(lists.sizes, sizes) for lists in content.values()):
+            yield Violation(
+                file, "", each.column(Field.INDICES), "lists of values, indices and positions differ in length"
+            )
+            continue
+        yield from _check_sizes(facts, check, each, sizes, statistics)
+        yield from _check_places(facts, check, each, content)
+        yield from _check_values(facts, check, each, content, statistics)
+
+
+def _check_sizes(
+    facts: Facts, check: Check, each: ExampleList, sizes: np.ndarray, statistics: pa.Table
+) -> Iterator[Violation]:
+    run = facts.manifest.run
+    limit = np.minimum(
+        run.random_k if each.is_random else run.top_k, np.asarray(statistics.column(count_column(each.case)))
+    )
+    yield from check(sizes <= limit, each.column(Field.VALUES), "has more entries than tokens, or than k")
+
+
+def _check_places(facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists]) -> Iterator[Violation]:
+    indices, positions = content[Field.INDICES], content[Field.POSITIONS].values
+    rows = indices.rows
+    exists = (indices.values >= 0) & (indices.values < len(facts.lengths))
+    yield from check(exists, each.column(Field.INDICES), "names a text that does not exist", rows)
+    length = np.where(exists, facts.lengths[np.where(exists, indices.values, 0)], 0)
+    counted = (positions >= facts.manifest.run.skip_first) & (positions < length)
+    yield from check(~exists | counted, each.column(Field.POSITIONS), "names a token that is not counted", rows)
+    pairs = np.stack([rows, indices.values])
+    order = np.lexsort(pairs[::-1])
+    again = np.zeros(len(rows), bool)
+    again[order[1:]] = (pairs[:, order[1:]] == pairs[:, order[:-1]]).all(axis=0)
+    yield from check(~again, each.column(Field.INDICES), "names a text twice", rows)
+
+
+def _check_values(
+    facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists], statistics: pa.Table
+) -> Iterator[Violation]:
+    values, rows, ranks = content[Field.VALUES].values, content[Field.VALUES].rows, content[Field.VALUES].ranks
+    name = each.column(Field.VALUES)
+    yield from check(
+        np.sign(values) == facts.sign(each.case, each.valued), name, "has a sign that its case does not", rows
+    )
+    low, high = (
+        np.asarray(statistics.column(stat_column(each.case, each.valued, stat)))[rows] for stat in (Stat.MIN, Stat.MAX)
+    )
+    yield from check((low <= values) & (values <= high), name, "is beyond the case's min or max", rows)
+    if each.is_random:
+        return
+    size, index = np.abs(values), content[Field.INDICES].values
+    follows = (size[1:] < size[:-1]) | ((size[1:] == size[:-1]) & (index[1:] > index[:-1]))
+    ordered = np.concatenate([np.ones(min(1, len(ranks)), bool), follows]) | (ranks == 0)
+    yield from check(ordered, name, "is not in order of magnitude and text", rows)
+    largest = np.maximum(np.abs(low), np.abs(high))
+    yield from check((ranks > 0) | (size == largest), name, "does not begin with the case's extreme", rows)
+    bounds = [np.asarray(statistics.column(stat_column(each.case, each.valued, s))) for s in (Stat.MIN, Stat.MAX)]
+    nothing = np.asarray(np.nan_to_num(np.maximum(*map(np.abs, bounds))) == 0)
+    yield from check(
+        (content[Field.VALUES].sizes == 0) == nothing, name, "is empty although the case has values, or not"
+    )
+
+
+def check_samples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table) -> Iterator[Violation]:
+    if not same_neurons(table, statistics):
+        yield Violation(file, "", "", "rows are not those of the neurons table")
+        return
+    check = Check(file, table)
+    lists = {name: Lists.of(table, name) for name in ("gate", "in", "indices", "positions")}
+    size = min(facts.manifest.run.samples, facts.manifest.run.counted_tokens)
+    for name, column in lists.items():
+        if (column.sizes != size).any():
+            yield from check(column.sizes == size, name, f"does not have {size} samples")
+            return
+    index, position = (lists[name].values.reshape(table.num_rows, size) for name in ("indices", "positions"))
+    for name, values in (("indices", index), ("positions", position)):
+        yield from check(np.all(values == values[:1], axis=1), name, "is not the same for all neurons")
+    exists = np.all((index >= 0) & (index < len(facts.lengths)), axis=1)
+    yield from check(exists, "indices", "names a text that does not exist")
+    if exists.all():
+        counted = (position >= facts.manifest.run.skip_first) & (position < facts.lengths[index])
+        yield from check(np.all(counted, axis=1), "positions", "names a token that is not counted")
+    yield from _check_sample_values(check, lists, statistics, size)
+
+
+def _check_sample_values(
+    check: Check, lists: Mapping[str, Lists], statistics: pa.Table, size: int
+) -> Iterator[Violation]:
+    gate, linear = (lists[name].values.reshape(statistics.num_rows, size) for name in ("gate", "in"))
+    for case, quantity in case_quantities():
+        if quantity in (Quantity.ACT, Quantity.POST):
+            continue
+        inside = (np.sign(gate) == case.gate_sign) & (np.sign(linear) == case.in_sign)
+        inside &= np.isfinite(gate) & np.isfinite(linear)
+        values = gate if quantity is Quantity.GATE else linear
+        low, high = (
+            np.asarray(statistics.column(stat_column(case, quantity, stat)))[:, None] for stat in (Stat.MIN, Stat.MAX)
+        )
+        name = "gate" if quantity is Quantity.GATE else "in"
+        bounded = (low <= values) & (values <= high)
+        yield from check(np.all(~inside | bounded, axis=1), name, f"is beyond min or max of {case.column}")

@@ -1,0 +1,113 @@
+"""Checks of the texts, the vocabulary and the statistics of all neurons."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.vocabulary import (
+    CASES,
+    QUANTITIES,
+    Case,
+    Quantity,
+    Stat,
+    count_column,
+    freq_column,
+    freq_se_column,
+    post_in_column,
+    stat_column,
+)
+
+from compute.verify.facts import Check, Facts, Violation
+
+
+def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
+    texts, model = facts.manifest.texts, facts.manifest.model
+    index = np.asarray(table.column("index"))
+    if not np.array_equal(index, np.arange(len(index))):
+        yield Violation(file, "", "index", "does not count the texts from 0")
+    if len(index) != texts.texts or len(facts.ids) != texts.tokens:
+        found = f"{len(index)} texts of {len(facts.ids)} tokens"
+        yield Violation(file, "", "input_ids", f"{found}, the manifest says {texts.texts} of {texts.tokens}")
+    if len(facts.ids) and not 0 <= facts.ids.min() <= facts.ids.max() < model.vocab_size:
+        yield Violation(file, "", "input_ids", f"a token id is outside the vocabulary of {model.vocab_size}")
+    if (facts.lengths > model.context).any():
+        yield Violation(file, "", "input_ids", f"a text is longer than the context of {model.context}")
+    counted = int(np.maximum(facts.lengths - facts.manifest.run.skip_first, 0).sum())
+    if counted != facts.manifest.run.counted_tokens:
+        said = facts.manifest.run.counted_tokens
+        yield Violation(file, "", "input_ids", f"{counted} tokens are counted, the manifest says {said}")
+
+
+def check_vocab(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
+    if not np.array_equal(np.asarray(table.column("id")), np.arange(facts.manifest.model.vocab_size)):
+        yield Violation(file, "", "id", f"does not count the {facts.manifest.model.vocab_size} tokens from 0")
+
+
+def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
+    run, model = facts.manifest.run, facts.manifest.model
+    wanted = np.stack([np.repeat(run.layers, model.d_mlp), np.tile(np.arange(model.d_mlp), len(run.layers))])
+    if not np.array_equal(np.stack([table.column(LAYER), table.column(NEURON)]), wanted):
+        yield Violation(file, "", "", f"rows are not layers {run.layers} of {model.d_mlp} neurons each, in order")
+        return
+    check = Check(file, table)
+    column = {name: table.column(name).to_numpy() for name in table.column_names if name not in ("io_class", "role")}
+    counts = {case: column[count_column(case)] for case in CASES}
+    total = sum(counts.values()) + column["zero_count"] + column["nonfinite_count"]
+    yield from check(
+        total == run.counted_tokens, "*_count", f"cases, zeros and non-finite are not {run.counted_tokens}"
+    )
+    yield from check(np.array([each is not None for each in column["flipped"]]), "flipped", "is null")
+    for case in CASES:
+        yield from _check_case(facts, check, column, case)
+    yield from check(_gain_follows(column), "mean_gain", "does not follow from post_in and in")
+    if column["nonfinite_count"].sum() != facts.manifest.nonfinite_values:
+        yield Violation(file, "", "nonfinite_count", "does not add up to the manifest's nonfinite_values")
+
+
+def _check_case(facts: Facts, check: Check, column: Mapping[str, np.ndarray], case: Case) -> Iterator[Violation]:
+    total = facts.manifest.run.counted_tokens
+    count, freq, error = (column[name(case)] for name in (count_column, freq_column, freq_se_column))
+    occurs = count > 0
+    share = count / total if total else np.full(len(count), np.nan)
+    yield from check(_same(freq, share, 1e-12), freq_column(case), "is not count / counted tokens")
+    yield from check(np.isnan(error) | ((error >= 0) & (error <= 1)), freq_se_column(case), "is not a standard error")
+    yield from check(
+        np.isfinite(column[post_in_column(case)]) == occurs, post_in_column(case), "is not null at count 0"
+    )
+    for quantity in QUANTITIES:
+        names = {stat: stat_column(case, quantity, stat) for stat in Stat}
+        mean, std, low, high = (column[names[stat]].astype(float) for stat in Stat)
+        for stat, values in zip(Stat, (mean, std, low, high), strict=True):
+            yield from check(
+                np.isfinite(values) == occurs, names[stat], "is null where the case occurs, or not where not"
+            )
+        slack = 1e-6 * np.maximum(np.abs(low), np.abs(high))
+        bounded = (low - slack <= mean) & (mean <= high + slack)
+        yield from check(~occurs | bounded, names[Stat.MEAN], "is not between min and max")
+        yield from check(~occurs | (std <= (high - low) / 2 + slack), names[Stat.STD], "is more than min and max allow")
+        sign = facts.sign(case, quantity)
+        # act and post may underflow to 0, gate and in may not: an exact 0 belongs to no case.
+        zero_allowed = quantity in (Quantity.ACT, Quantity.POST)
+        for stat, values in ((Stat.MIN, low), (Stat.MAX, high)):
+            fits = (np.sign(values) == sign) | (zero_allowed & (values == 0))
+            yield from check(~occurs | fits, names[stat], "has a sign that its case does not")
+
+
+def _gain_follows(column: Mapping[str, np.ndarray]) -> np.ndarray:
+    """For neurons without zeros, whose tokens are all in some case."""
+
+    def total(name: str, case: Case) -> np.ndarray:
+        return np.nan_to_num(column[name].astype(float)) * column[count_column(case)]
+
+    gained = sum(total(post_in_column(case), case) for case in CASES)
+    read = np.zeros(len(column["mean_gain"]))
+    for case in CASES:
+        mean, std = (np.nan_to_num(column[stat_column(case, Quantity.IN, stat)]) for stat in (Stat.MEAN, Stat.STD))
+        read += (mean**2 + std**2) * column[count_column(case)]
+    follows = np.abs(column["mean_gain"] * read - gained) <= 1e-6 * np.maximum(read, np.abs(gained))
+    return (column["zero_count"] > 0) | (read == 0) | follows
+
+
+def _same(values: np.ndarray, others: np.ndarray, tolerance: float) -> np.ndarray:
+    return np.isclose(values.astype(float), others.astype(float), rtol=tolerance, atol=0, equal_nan=True)

@@ -1,0 +1,37 @@
+"""Which datasets there are."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from gluscope_core.discover import FOLDERS_VARIABLE, find_datasets
+
+found = find_datasets(Path(__file__).parent.parent)
+opened = [each for each in found if each.dataset is not None]
+
+st.title("Datasets")
+if not found:
+    st.info(
+        f"No dataset yet. Compute one with `python -m compute run`, then put its folder into `datasets/` "
+        f"or name it in the environment variable `{FOLDERS_VARIABLE}`."
+    )
+if opened:
+    manifests = [each.dataset.manifest for each in opened if each.dataset]
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "model": [manifest.model.id for manifest in manifests],
+                "layers": [len(manifest.run.layers) for manifest in manifests],
+                "neurons": [len(manifest.run.layers) * manifest.model.d_mlp for manifest in manifests],
+                "texts": [manifest.texts.texts for manifest in manifests],
+                "counted tokens": [manifest.run.counted_tokens for manifest in manifests],
+                "signs": [manifest.run.sign_convention.value for manifest in manifests],
+                "folder": [each.folder.name for each in opened],
+            }
+        ),
+        hide_index=True,
+    )
+for each in found:
+    if each.problem:
+        st.warning(each.problem)

@@ -1,0 +1,428 @@
+"""`run` from a model folder and token ids to a dataset, held against the model itself and plain loops."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import LlamaModel
+
+from compute.architectures import ARCHITECTURES
+from compute.config import MergeConfig, Shard
+from compute.durable import locked
+from compute.gated import GatedMLP
+from compute.merge import merge
+from compute.run import run
+from compute.verify import verify
+from gluscope_core import open_dataset
+from gluscope_core.errors import BadSettings, DatasetNotFound, FolderBusy, ModelRefused, ResumeRefused, TextsUnusable
+from gluscope_core.vocabulary import (
+    CASES,
+    LISTS,
+    QUANTITIES,
+    RANDOM_LISTS,
+    Field,
+    Quantity,
+    Stat,
+    count_column,
+    freq_column,
+    freq_se_column,
+    stat_column,
+)
+from tests.conftest import CONTEXT, contents, odd_texts, write_texts
+from tests.reference import Entry, NeuronFigures, Text, figures
+
+LAYERS, NEURONS = 3, 24
+
+
+def activations_of(folder: Path, texts: list[list[int]], *, aligned: bool) -> list[list[Text]]:
+    """By layer: what the model computes for each text alone, seen from outside with forward hooks."""
+    model = LlamaModel.from_pretrained(folder, attn_implementation="eager").eval()
+    found: list[list[Text]] = [[] for _ in range(LAYERS)]
+    for number, ids in enumerate(texts):
+        seen: dict[str, np.ndarray] = {}
+        hooks = [
+            module.register_forward_hook(
+                lambda _, __, out, name=name, seen=seen: seen.__setitem__(name, out[0].numpy())
+            )
+            for name, module in model.named_modules()
+            if name.endswith(("gate_proj", "up_proj", "act_fn"))
+        ]
+        with torch.no_grad():
+            if ids:
+                model(torch.tensor([ids[:CONTEXT]]))
+        for hook in hooks:
+            hook.remove()
+        for layer in range(LAYERS):
+            names = [f"layers.{layer}.mlp.{part}" for part in ("gate_proj", "up_proj", "act_fn")]
+            gate, linear, act = (seen.get(name, np.empty((0, NEURONS), np.float32)) for name in names)
+            sign = np.where(weights_point_apart(model, layer), -1, 1) if aligned else 1
+            found[layer].append(Text(number, gate, (linear * sign).astype(np.float32), act))
+    return found
+
+
+def weights_point_apart(model: LlamaModel, layer: int) -> np.ndarray:
+    block = model.layers[layer]
+    scale = block.post_attention_layernorm.weight.detach().double().numpy()
+    gate, linear = (module.weight.detach().double().numpy() for module in (block.mlp.gate_proj, block.mlp.up_proj))
+    return ((gate * scale) * (linear * scale)).sum(axis=1) < 0
+
+
+@pytest.mark.parametrize("convention", ["aligned", "raw"])
+@pytest.mark.parametrize("skip_first", [0, 1])
+def test_equals_the_model_seen_from_outside(config, model_folder, tmp_path, convention, skip_first):
+    config = replace(config, out=tmp_path / "out", sign_convention=convention, skip_first=skip_first)
+    run(config)
+    dataset = open_dataset(config.out)
+    assert list(verify(config.out)) == []
+    neurons = dataset.neurons().set_index(["layer", "neuron"])
+    for layer, texts in enumerate(activations_of(model_folder, odd_texts(), aligned=convention == "aligned")):
+        for neuron in range(0, NEURONS, 5):
+            wanted = figures(texts, neuron, skip_first=skip_first, k=len(texts), window=config.window, seed=config.seed)
+            assert_statistics(neurons.loc[layer, neuron], wanted, texts, skip_first)
+            assert_lists(dataset.examples(layer, neuron), wanted, config)
+
+
+def assert_statistics(row: pd.Series, wanted: NeuronFigures, texts: list[Text], skip_first: int) -> None:
+    lengths = np.array([max(len(text.gate) - skip_first, 0) for text in texts])
+    for case in CASES:
+        mine = wanted.cases[case]
+        assert row[count_column(case)] == mine.count
+        freq = mine.count / wanted.counted
+        assert row[freq_column(case)] == pytest.approx(freq)
+        counts = np.array([mine.per_text.get(text.number, 0) for text in texts])
+        clusters = (lengths > 0).sum()
+        spread = ((counts - freq * lengths) ** 2).sum() * clusters / (clusters - 1)
+        assert row[freq_se_column(case)] == pytest.approx(np.sqrt(spread) / wanted.counted, rel=1e-6, abs=1e-9)
+        for quantity in QUANTITIES:
+            values = np.array(mine.values[quantity])
+            for stat, figure in zip(Stat, (np.mean, np.std, np.min, np.max), strict=True):
+                found = row[stat_column(case, quantity, stat)]
+                if len(values):
+                    assert found == pytest.approx(figure(values), rel=1e-4, abs=1e-5)
+                else:
+                    assert pd.isna(found)
+    assert row["mean_gain"] == pytest.approx(sum(wanted.gained) / sum(wanted.read), rel=1e-4, abs=1e-6)
+
+
+def assert_lists(examples: pd.DataFrame, wanted: NeuronFigures, config) -> None:
+    for each in LISTS:
+        is_it = examples["quantity"].isna() if each.is_random else examples["quantity"] == each.quantity
+        mine = examples[(examples["case"] == each.case.column) & is_it]
+        everyone = wanted.lists[each]
+        entries = everyone[: config.random_k if each.is_random else config.top_k]
+        assert mine["value"].to_numpy() == pytest.approx([entry.value for entry in entries], rel=1e-4, abs=1e-5)
+        for (_, row), entry in zip(mine.iterrows(), entries, strict=True):
+            if is_tied(entry, everyone):
+                continue
+            assert (row["index"], row["position"]) == (entry.text, entry.position)
+            np.testing.assert_allclose(row["gate"].astype(float), entry.gate, rtol=2e-3, atol=1e-5)
+            np.testing.assert_allclose(row["in"].astype(float), entry.linear, rtol=2e-3, atol=1e-5)
+            start = max(0, entry.position - config.window * 3 // 4)
+            assert row["start"] == start
+            assert row["tokens"].tolist() == odd_texts()[entry.text][:CONTEXT][start : start + len(entry.gate)]
+
+
+def is_tied(entry: Entry, everyone: list[Entry]) -> bool:
+    """At position 0 all texts give the same values up to rounding, which differs between batches."""
+    return any(other is not entry and abs(other.value - entry.value) < 1e-5 for other in everyone)
+
+
+def test_samples_and_first_position(config, finished, model_folder):
+    dataset = open_dataset(finished)
+    neurons = dataset.neurons(["layer", "neuron", "first_gate", "first_in"]).set_index(["layer", "neuron"])
+    for layer, texts in enumerate(activations_of(model_folder, odd_texts(), aligned=True)):
+        for neuron in (0, 11, 23):
+            samples = dataset.samples(layer, neuron)
+            assert len(samples) == config.samples
+            for row in samples.itertuples():
+                assert row.gate == pytest.approx(texts[row.indices].gate[row.positions, neuron], abs=1e-5)
+            assert neurons.loc[layer, neuron]["first_gate"] == pytest.approx(texts[1].gate[0, neuron], abs=1e-5)
+            assert neurons.loc[layer, neuron]["first_in"] == pytest.approx(texts[1].linear[0, neuron], abs=1e-5)
+
+
+def test_first_position_is_null_where_texts_start_differently(config, tmp_path):
+    texts = write_texts(tmp_path / "t.parquet", [[1, 2, 3], [2, 3]])
+    run(replace(config, texts=texts, out=tmp_path / "out"))
+    assert open_dataset(tmp_path / "out").neurons(["first_gate", "first_in"]).isna().all(axis=None)
+
+
+def test_aligned_is_raw_with_signs_changed(config, finished, tmp_path):
+    """A flip swaps in+ and in-, negates in and post, and leaves gate and act."""
+    run(replace(config, out=tmp_path / "raw", sign_convention="raw"))
+    aligned, raw = (open_dataset(path).neurons() for path in (finished, tmp_path / "raw"))
+    assert aligned["flipped"].equals(raw["flipped"])
+    assert 0 < raw["flipped"].sum() < len(raw)
+    turned, kept = raw["flipped"], ~raw["flipped"]
+    pd.testing.assert_frame_equal(aligned[kept], raw[kept])
+    for case in CASES:
+        assert aligned[turned][count_column(case)].equals(raw[turned][count_column(case.mirrored)])
+        for quantity in QUANTITIES:
+            sign = -1 if quantity in (Quantity.IN, Quantity.POST) else 1
+            low, high = (Stat.MAX, Stat.MIN) if sign < 0 else (Stat.MIN, Stat.MAX)
+            for mine, theirs in ((Stat.MIN, low), (Stat.MAX, high), (Stat.MEAN, Stat.MEAN)):
+                found = aligned[turned][stat_column(case, quantity, mine)]
+                wanted = sign * raw[turned][stat_column(case.mirrored, quantity, theirs)]
+                pd.testing.assert_series_equal(found, wanted, check_names=False)
+
+
+def test_flipping_leaves_the_model_as_it_was(model_folder):
+    ids = torch.tensor([[2, 7, 11, 13]])
+    one, other = (LlamaModel.from_pretrained(model_folder).eval() for _ in range(2))
+    for layer in other.layers:
+        mlp = GatedMLP(layer, ARCHITECTURES["llama"])
+        mlp.flip(mlp.points_apart())
+    with torch.no_grad():
+        assert torch.equal(one(ids).last_hidden_state, other(ids).last_hidden_state)
+
+
+def test_same_settings_twice_give_the_same_bytes(config, finished, tmp_path):
+    run(replace(config, out=tmp_path / "again"))
+    assert contents(tmp_path / "again") == contents(finished)
+
+
+def test_batch_budgets_agree(config, finished, tmp_path):
+    run(replace(config, out=tmp_path / "out", batch_tokens=1))
+    one, other = (open_dataset(path).neurons() for path in (finished, tmp_path / "out"))
+    for name in one.select_dtypes("number"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-5, equal_nan=True, err_msg=name)
+
+
+def test_shards_merge_to_the_same_dataset(config, finished, tmp_path):
+    parts = [tmp_path / f"part{i}" for i in range(3)]
+    for i, part in enumerate(parts):
+        run(replace(config, out=part, shard=Shard.parse(f"{i + 1}/3")))
+    with pytest.raises(BadSettings, match="give each part once"):
+        merge(MergeConfig((parts[0], parts[2]), tmp_path / "out"))
+    merge(MergeConfig((parts[2], parts[0], parts[1]), tmp_path / "out"))
+    assert list(verify(tmp_path / "out")) == []
+    merged, whole = contents(tmp_path / "out"), contents(finished)
+    for name in merged:
+        if name.startswith(("examples", "windows", "samples", "texts", "vocab")):
+            assert merged[name] == whole[name], name
+    pd.testing.assert_frame_equal(
+        open_dataset(tmp_path / "out").neurons(), open_dataset(finished).neurons(), check_exact=False, rtol=1e-12
+    )
+
+
+def test_unfinished_parts_are_not_merged(tmp_path):
+    with pytest.raises(DatasetNotFound, match="holds no part of a run"):
+        merge(MergeConfig((tmp_path,), tmp_path / "out"))
+
+
+def test_layers(config, finished, tmp_path):
+    run(replace(config, out=tmp_path / "out", layers=(0, 2)))
+    some, whole = open_dataset(tmp_path / "out"), open_dataset(finished)
+    assert some.neurons()["layer"].unique().tolist() == [0, 2]
+    wanted = whole.neurons().query("layer != 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(some.neurons(), wanted)
+    pd.testing.assert_frame_equal(some.examples(2, 5), whole.examples(2, 5))
+    assert list(verify(tmp_path / "out")) == []
+
+
+class TestOddTexts:
+    def test_empty_text_keeps_its_number_and_long_text_is_cut(self, finished):
+        dataset = open_dataset(finished)
+        texts = dataset.manifest.texts
+        assert (texts.texts, texts.empty, texts.cut) == (len(odd_texts()), 2, 1)
+        assert dataset.text(0)["input_ids"] == []
+        assert dataset.text(6)["input_ids"] == odd_texts()[6][:CONTEXT]
+        assert dataset.manifest.run.counted_tokens == sum(min(len(text), CONTEXT) for text in odd_texts())
+
+    def test_windows_are_clipped_never_padded(self, finished):
+        examples = open_dataset(finished).examples(1, 3)
+        lengths = examples["tokens"].map(len)
+        text_lengths = examples["index"].map(lambda index: min(len(odd_texts()[index]), CONTEXT))
+        assert (lengths <= 8).all()
+        assert (examples["start"] + lengths <= text_lengths).all()
+        assert (lengths < 8).any()
+
+    def test_one_token(self, config, tmp_path):
+        texts = write_texts(tmp_path / "t.parquet", [[5]])
+        run(replace(config, texts=texts, out=tmp_path / "out"))
+        assert list(verify(tmp_path / "out")) == []
+        neurons = open_dataset(tmp_path / "out").neurons()
+        assert neurons[[freq_column(case) for case in CASES]].sum(axis=1).eq(1).all()
+        assert neurons[[freq_se_column(case) for case in CASES]].isna().all(axis=None)
+
+    def test_all_skipped(self, config, tmp_path):
+        texts = write_texts(tmp_path / "t.parquet", [[5], [], [6]])
+        run(replace(config, texts=texts, out=tmp_path / "out", skip_first=1))
+        assert list(verify(tmp_path / "out")) == []
+        assert open_dataset(tmp_path / "out").neurons()["gate+_in+_freq"].isna().all()
+
+    def test_pad_id_is_a_token_like_any_other(self, config, tmp_path, model_folder):
+        texts = [[0, 0, 5, 0], [0], [7, 0, 0, 0, 0, 9, 0]]
+        run(replace(config, texts=write_texts(tmp_path / "t.parquet", texts), out=tmp_path / "out"))
+        dataset = open_dataset(tmp_path / "out")
+        assert dataset.manifest.run.counted_tokens == 12
+        seen = activations_of(model_folder, texts, aligned=True)[1]
+        wanted = figures(seen, 4, skip_first=0, k=4, window=8, seed=0)
+        row = dataset.neurons().set_index(["layer", "neuron"]).loc[1, 4]
+        assert [row[count_column(case)] for case in CASES] == [wanted.cases[case].count for case in CASES]
+
+    def test_text_and_source_are_kept(self, config, tmp_path):
+        texts = write_texts(tmp_path / "t.parquet", [[5, 6], [7]], text=["five six", None], source=["a", "b"])
+        run(replace(config, texts=texts, out=tmp_path / "out"))
+        dataset = open_dataset(tmp_path / "out")
+        assert dataset.text(0) == {"index": 0, "input_ids": [5, 6], "text": "five six", "source": "a"}
+        assert dataset.text(1)["text"] is None  # no tokenizer to spell it
+
+    def test_folder_of_files_in_name_order(self, config, tmp_path):
+        for name, ids in (("b", [[3]]), ("a", [[1], []]), ("c", [[4]])):
+            write_texts(tmp_path / "texts" / f"{name}.parquet", ids)
+        run(replace(config, texts=tmp_path / "texts", out=tmp_path / "out"))
+        dataset = open_dataset(tmp_path / "out")
+        assert [dataset.text(i)["input_ids"] for i in range(4)] == [[1], [], [3], [4]]
+
+
+def test_a_case_that_never_occurs(config, model_folder, tmp_path):
+    """With the gate tied to the in-projection both always have the same sign."""
+    model = LlamaModel.from_pretrained(model_folder)
+    for layer in model.layers:
+        layer.mlp.gate_proj.weight.data.copy_(layer.mlp.up_proj.weight.data)
+    model.save_pretrained(tmp_path / "model")
+    run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
+    assert list(verify(tmp_path / "out")) == []
+    dataset = open_dataset(tmp_path / "out")
+    neurons = dataset.neurons()
+    assert (neurons["gate+_in-_freq"] == 0).all()
+    assert neurons["gate+_in-_hook_post_mean"].isna().all()
+    examples = dataset.examples(0, 0)
+    assert not (examples["case"] == "gate+_in-").any()
+    assert (examples["case"] == "gate+_in+").any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nonfinite_values_are_counted_and_left_out(config, model_folder, tmp_path, value):
+    """A weight of one neuron in the last layer is not a number: its own figures alone are concerned."""
+    model = LlamaModel.from_pretrained(model_folder)
+    model.layers[2].mlp.gate_proj.weight.data[7, 3] = value
+    model.save_pretrained(tmp_path / "model")
+    run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
+    assert list(verify(tmp_path / "out")) == []
+    dataset = open_dataset(tmp_path / "out")
+    counts = dataset.neurons().set_index(["layer", "neuron"])["nonfinite_count"]
+    counted = dataset.manifest.run.counted_tokens
+    assert counts[counts > 0].to_dict() == {(2, 7): counted}
+    assert dataset.manifest.nonfinite_values == counted
+    assert dataset.examples(2, 7).empty
+
+
+def test_a_token_that_is_not_finite_stays_in_its_text(config, model_folder, tmp_path):
+    """An infinite embedding spoils its own text, through attention, and no other text of the batch."""
+    model = LlamaModel.from_pretrained(model_folder)
+    model.embed_tokens.weight.data[60] = np.inf
+    model.save_pretrained(tmp_path / "model")
+    texts = write_texts(tmp_path / "t.parquet", [[2, 5, 60, 7, 8], [2, 5, 9, 7]])
+    run(replace(config, model=str(tmp_path / "model"), texts=texts, out=tmp_path / "out"))
+    assert list(verify(tmp_path / "out")) == []
+    dataset = open_dataset(tmp_path / "out")
+    assert dataset.neurons()["nonfinite_count"].between(3, 5).all()
+    assert set(dataset.examples(1, 1).query("position >= 2")["index"]) == {1}
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"sign_convention": "raw"}, "run.sign_convention was <SignConvention.ALIGNED"),
+            ({"coordinates": "effective"}, "run.coordinates"),
+            ({"top_k": 5}, "run.top_k was 4, is 5"),
+            ({"random_k": 2}, "run.random_k"),
+            ({"window": 9}, "run.window"),
+            ({"samples": 31}, "run.samples"),
+            ({"skip_first": 1}, "run.skip_first"),
+            ({"layers": (1,)}, "run.layers"),
+            ({"batch_tokens": 65}, "run.batch_tokens"),
+            ({"compile": True}, "run.compiled"),
+            ({"seed": 1}, "run.seed"),
+            ({"shard": Shard(0, 2)}, "run.shards"),
+            ({"dtype": "bfloat16"}, "model.dtype"),
+        ],
+    )
+    def test_other_settings_are_named(self, config, finished, change, named):
+        with pytest.raises(ResumeRefused) as refusal:
+            run(replace(config, out=finished, **change))
+        assert named in str(refusal.value)
+
+    def test_other_model_and_texts_are_named(self, config, finished, model_folder, tmp_path):
+        shutil.copytree(model_folder, tmp_path / model_folder.name)
+        model = LlamaModel.from_pretrained(model_folder)
+        model.layers[0].mlp.gate_proj.weight.data[0, 0] += 1
+        model.save_pretrained(tmp_path / model_folder.name)
+        with pytest.raises(ResumeRefused, match=r"model\.fingerprint"):
+            run(replace(config, out=finished, model=str(tmp_path / model_folder.name)))
+        texts = write_texts(tmp_path / config.texts.name, [*odd_texts()[:-1], [1]])
+        with pytest.raises(ResumeRefused, match=r"texts\.fingerprint"):
+            run(replace(config, out=finished, texts=texts))
+
+    def test_a_folder_with_something_else(self, config, tmp_path):
+        (tmp_path / "thesis.tex").touch()
+        with pytest.raises(ResumeRefused, match="holds something else"):
+            run(replace(config, out=tmp_path))
+
+    def test_two_runs_in_one_folder(self, config, tmp_path):
+        with locked(tmp_path), pytest.raises(FolderBusy, match="in use"):
+            run(replace(config, out=tmp_path))
+
+    def test_models(self, config, tmp_path):
+        (tmp_path / "gpt").mkdir()
+        (tmp_path / "gpt" / "config.json").write_text('{"model_type": "gpt2"}')
+        for model in (str(tmp_path / "gpt"), str(tmp_path / "none.gguf")):
+            with pytest.raises(ModelRefused, match=Path(model).stem):
+                run(replace(config, model=model, out=tmp_path / "out"))
+
+    def test_layers_beyond_the_model(self, config, tmp_path):
+        with pytest.raises(BadSettings, match="layers 0 to 2"):
+            run(replace(config, layers=(3,), out=tmp_path / "out"))
+
+    @pytest.mark.parametrize(
+        ("ids", "reason"),
+        [([[1, 61]], "token id 61"), ([[-1]], "token id -1"), ([[], []], "no tokens"), ([[None]], "null")],
+    )
+    def test_texts(self, config, tmp_path, ids, reason):
+        with pytest.raises(TextsUnusable, match=reason):
+            run(replace(config, texts=write_texts(tmp_path / "t.parquet", ids), out=tmp_path / "out"))
+
+    def test_not_texts(self, config, tmp_path):
+        (tmp_path / "t.parquet").write_bytes(b"PAR1 no, not really PAR1")
+        for path in (tmp_path / "t.parquet", tmp_path / "absent.parquet", tmp_path):
+            with pytest.raises(TextsUnusable):
+                run(replace(config, texts=path, out=tmp_path / "out"))
+
+
+def test_repeating_a_finished_run_changes_nothing(config, finished):
+    before = contents(finished)
+    run(replace(config, out=finished))
+    assert contents(finished) == before
+
+
+def test_compiled_equals_eager(config, finished, tmp_path):
+    """In a process of its own, where shape checks do not get into the compiler's way."""
+    command = [sys.executable, "-m", "compute", "run", "--compile", "--model", config.model, "--texts", config.texts]
+    options = ["--out", tmp_path / "out", "--top-k", 4, "--random-k", 3, "--window", 8, "--samples", 32]
+    environment = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run([*map(str, [*command, *options, "--batch-tokens", 64])], check=True, env=environment)
+    assert list(verify(tmp_path / "out")) == []
+    compiled, eager = contents(tmp_path / "out"), contents(finished)
+    for name in compiled:
+        if name.startswith(("examples", "windows", "samples")):
+            assert compiled[name] == eager[name], name
+    one, other = (open_dataset(path).neurons() for path in (tmp_path / "out", finished))
+    for name in one.select_dtypes("number"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-9, equal_nan=True, err_msg=name)
+
+
+def test_random_lists_are_not_top_lists(finished):
+    examples = open_dataset(finished).examples(0, 1)
+    random = examples[examples["quantity"].isna()]
+    assert len(random) > len(RANDOM_LISTS)
+    top = examples[examples["quantity"] == "hook_post"]
+    assert set(random["value"]) - set(top["value"])
+    assert {Field.VALUES, Field.INDICES} <= set(Field)
