@@ -121,12 +121,19 @@ class Saver:
         self._clock = clock
         self._last = clock()
 
-    def save_if_due(self, states: States, batches_done: int, *, at_once: bool = False) -> None:
+    def save_if_due(self, states: States, batches_done: int) -> None:
+        if self._clock() - self._last >= self._cost * (1 - self._share) / self._share:
+            self.save(states, batches_done)
+
+    def save(self, states: States, batches_done: int) -> None:
+        """Nothing where that much is saved already: a state is never written over the one that is marked."""
+        marker = self._checkpoint.marker()
+        if marker is not None and marker.batches_done == batches_done:
+            return
         begin = self._clock()
-        if at_once or begin - self._last >= self._cost * (1 - self._share) / self._share:
-            self._checkpoint.save(states, batches_done)
-            self._last = self._clock()
-            self._cost = self._last - begin
+        self._checkpoint.save(states, batches_done)
+        self._last = self._clock()
+        self._cost = self._last - begin
 
 
 def _file_name(layer: int) -> str:

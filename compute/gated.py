@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from compute.architectures import Architecture
 
 Observer = Callable[[Tensor, Tensor, Tensor], None]
-"""Called with gate, in and act, each text × token × neuron."""
+"""Called with gate, in and act, each text × token × neuron, float32."""
 
 
 class GatedMLP:
@@ -54,7 +54,10 @@ class GatedMLP:
         def forward(x: Float[Tensor, "text token d_model"]) -> Float[Tensor, "text token d_model"]:
             gate, linear = self._gate(x), self._linear(x)
             act = self._act(gate)
-            observer(gate, linear, act)
+            if gate.dtype == torch.float32:
+                observer(gate, linear, act)
+            else:  # the model's own act is coarse; the figures follow from gate and in
+                observer(gate.float(), linear.float(), self._act(gate.float()))
             return self._out(act * linear)
 
         self._module.forward = forward

@@ -10,13 +10,18 @@ import torch
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import ModelRefused
 from gluscope_core.manifest import ModelRecord
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
+from transformers.utils.hub import cached_file
 
 from compute.architectures import architecture_of
 from compute.durable import sha256_of
 from compute.gated import GatedMLP
+
+_LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,27 @@ def find_model(model: str, revision: str | None) -> ModelSource:
 def load_config(source: ModelSource) -> PretrainedConfig:
     try:
         return AutoConfig.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
-    except (OSError, ValueError, KeyError) as error:
+    except _LOADING_ERRORS as error:
         raise _refusal(source, error) from error
 
 
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase | None:
-    """None for a model that comes without one."""
+    """None for a model that comes without one; one that cannot be loaded is an error."""
     try:
+        if not _has_tokenizer(source):
+            return None
         return AutoTokenizer.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except _LOADING_ERRORS as error:
+        raise _refusal(source, error) from error
+
+
+def _has_tokenizer(source: ModelSource) -> bool:
+    if "gguf_file" in source.arguments:
+        return True
+    if source.files:
+        return any((Path(source.place) / name).exists() for name in _TOKENIZER_FILES)
+    optional = {"_raise_exceptions_for_missing_entries": False, **source.arguments}
+    return any(cached_file(source.place, name, **optional) is not None for name in _TOKENIZER_FILES)
 
 
 def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, device: str) -> ModelRecord:
@@ -93,16 +109,19 @@ def load_model(source: ModelSource, record: ModelRecord, deepest: int, device: t
     gguf = "gguf_file" in source.arguments
     logging.set_verbosity_error()  # else a report names the unembedding, which is left out on purpose
     try:
-        decoder = AutoModel.from_pretrained(
+        decoder, report = AutoModel.from_pretrained(
             source.place,
+            output_loading_info=True,
             dtype=getattr(torch, record.dtype),
             attn_implementation="sdpa",
             trust_remote_code=False,
             use_safetensors=None if gguf else True,
             **source.arguments,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except _LOADING_ERRORS as error:
         raise _refusal(source, error) from error
+    if report["missing_keys"]:
+        raise ModelRefused(f"{source.id}: its files lack the weights {min(report['missing_keys'])} and others")
     architecture = architecture_of(record.architecture, source.id)
     layers = attrgetter(architecture.layers)(decoder)
     del layers[deepest + 1 :]

@@ -36,7 +36,10 @@ def run(config: RunConfig) -> None:
         checkpoint = Checkpoint(progress)
         checkpoint.begin(plan.settings, plan.shard)
         shutil.rmtree(progress / STAGED, ignore_errors=True)
-        stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, load_tokenizer(plan.source))
+        tokenizer = load_tokenizer(plan.source)
+        if tokenizer is None:
+            say(f"{plan.source.id} comes without a tokenizer: the vocabulary holds ids")
+        stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, tokenizer)
         states = _compute(plan, checkpoint, config)
         if plan.shard.count > 1:
             say(f"{config.out}: part {plan.shard} is complete; join all parts with `merge`")
@@ -99,5 +102,6 @@ def _feed(plan: Plan, model: GatedModel, watch: Watch, saver: Saver, done: int) 
             watch.begin(batch, own[number])
             model.decoder(input_ids=batch.ids, use_cache=False)
             bar.update(tokens[number])
-            is_last_of_part = plan.shard.count > 1 and number + 1 == len(own)
-            saver.save_if_due(watch.states, number + 1, at_once=is_last_of_part)
+            saver.save_if_due(watch.states, number + 1)
+    if plan.shard.count > 1:
+        saver.save(watch.states, len(own))

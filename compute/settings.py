@@ -2,8 +2,8 @@
 
 import platform
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 
+import gluscope_core
 import pyarrow as pa
 import torch
 import transformers
@@ -23,7 +23,7 @@ class Settings:
 
 def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, device: torch.device) -> Settings:
     environment = EnvironmentRecord(
-        gluscope=version("gluscope"),
+        gluscope=gluscope_core.__version__,
         python=platform.python_version(),
         torch=str(torch.__version__),
         transformers=transformers.__version__,

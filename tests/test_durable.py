@@ -134,7 +134,7 @@ def test_saving_takes_its_share_of_the_time():
         saver.save_if_due({}, batch)
     assert saved[0] == 1  # nothing is known of the cost yet, and there is nothing to save
     assert {b - a for a, b in pairwise(saved)} == {9}
-    saver.save_if_due({}, 101, at_once=True)
+    saver.save({}, 101)
     assert saved[-1] == 101
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import LlamaModel
 
 from compute.architectures import ARCHITECTURES
@@ -378,6 +379,21 @@ class TestRefusals:
             with pytest.raises(ModelRefused, match=Path(model).stem):
                 run(replace(config, model=model, out=tmp_path / "out"))
 
+    def test_a_folder_that_lacks_weights_or_a_tokenizer_that_is_broken(self, config, model_folder, tmp_path):
+        shutil.copytree(model_folder, tmp_path / "model")
+        (tmp_path / "model" / "tokenizer.json").write_text("{}")
+        with pytest.raises(ModelRefused, match="cannot load"):
+            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
+        (tmp_path / "model" / "tokenizer.json").unlink()
+        weights = load_file(tmp_path / "model" / "model.safetensors")
+        del weights["model.layers.1.mlp.up_proj.weight"]
+        save_file(weights, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+        with pytest.raises(ModelRefused, match=r"layers\.1\.mlp\.up_proj"):
+            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out2"))
+        (tmp_path / "model" / "model.safetensors").write_bytes(b"no weights")
+        with pytest.raises(ModelRefused):
+            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out3"))
+
     def test_layers_beyond_the_model(self, config, tmp_path):
         with pytest.raises(BadSettings, match="layers 0 to 2"):
             run(replace(config, layers=(3,), out=tmp_path / "out"))
@@ -417,6 +433,30 @@ def test_compiled_equals_eager(config, finished, tmp_path):
     one, other = (open_dataset(path).neurons() for path in (tmp_path / "out", finished))
     for name in one.select_dtypes("number"):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-9, equal_nan=True, err_msg=name)
+
+
+def test_half_precision(config, tmp_path):
+    """Figures follow from gate and in, which are kept in float32."""
+    run(replace(config, out=tmp_path / "out", dtype="bfloat16"))
+    assert list(verify(tmp_path / "out")) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"random_k": 0}, {"samples": 0}, {"window": 1}, {"top_k": 1}, {"batch_tokens": 10**6}]
+)
+def test_smallest_and_largest_settings(config, tmp_path, change):
+    run(replace(config, out=tmp_path / "out", **change))
+    assert list(verify(tmp_path / "out")) == []
+    assert len(open_dataset(tmp_path / "out").examples(0, 0))
+
+
+def test_a_part_that_gets_no_batch(config, tmp_path):
+    texts = write_texts(tmp_path / "t.parquet", [[1, 2], [3]])
+    parts = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    for i, part in enumerate(parts):
+        run(replace(config, texts=texts, out=part, shard=Shard(i, 3)))
+    merge(MergeConfig(tuple(parts), tmp_path / "out"))
+    assert list(verify(tmp_path / "out")) == []
 
 
 def test_random_lists_are_not_top_lists(finished):
