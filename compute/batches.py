@@ -31,7 +31,7 @@ def plan_batches(lengths: np.ndarray, batch_tokens: int, seed: int) -> BatchPlan
     return tuple(batches[i] for i in [0, *shuffled][: len(batches)])
 
 
-def fingerprint(plan: BatchPlan) -> str:
+def plan_fingerprint(plan: BatchPlan) -> str:
     digest = hashlib.sha256()
     for batch in plan:
         digest.update(np.int64(len(batch)).tobytes() + batch.astype(np.int64).tobytes())
@@ -40,7 +40,8 @@ def fingerprint(plan: BatchPlan) -> str:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some texts side by side. Padding is on the right, where causal attention keeps it from changing anything."""
+    """Some texts side by side. Padding is on the right, where causal attention keeps it from changing anything, and
+    repeats the text's last token: another token could be one whose embedding is not finite, and 0 times NaN is NaN."""
 
     ids: Int[Tensor, "text token"]
     texts: Int[Tensor, "text"]
@@ -57,9 +58,10 @@ class Batch:
 def make_batch(texts: TokenTexts, chosen: np.ndarray, skip_first: int, seed: int) -> Batch:
     lengths = texts.lengths[chosen]
     width = int(lengths.max())
-    ids = np.zeros((len(chosen), width), np.int64)
+    ids = np.empty((len(chosen), width), np.int64)
     for row, text in enumerate(chosen):
         ids[row, : lengths[row]] = texts[text]
+        ids[row, lengths[row] :] = texts[text][-1]
     place = np.arange(width)
     counted = (place < lengths[:, None]) & (place >= skip_first)
     priority = priorities(chosen[:, None], place, seed)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from gluscope_core.vocabulary import ExampleList
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.reduce import Activations, in_case, quantity_of, usable
 from compute.windows import FLOAT16_MAX, tokens_before
+from gluscope_core.vocabulary import ExampleList
 
 _VALUES_AT_ONCE = 1 << 22
 

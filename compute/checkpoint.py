@@ -1,5 +1,6 @@
 """A run's state on disk: written whole, marked last, and read back only where every byte is the one written."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -9,13 +10,14 @@ from typing import TypeVar
 
 import msgspec
 import torch
-from gluscope_core.errors import DatasetDamaged, ResumeRefused
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from compute.config import Shard
 from compute.durable import Step, flush, flush_folder, reached, sha256_of, write_whole
-from compute.settings import Settings, refuse_other_settings
+from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.state import LayerState
+from gluscope_core.errors import DatasetDamaged, ResumeRefused
 
 _ASSUMED_BYTES_PER_SECOND = 200e6  # before the first checkpoint has been timed
 
@@ -48,18 +50,19 @@ class Checkpoint:
 
     home: Path
 
-    def begin(self, settings: Settings, shard: Shard) -> None:
-        """Claims the folder for a run, or finds that it is this run's already."""
+    def begin(self, settings: Settings, shard: Shard) -> Settings:
+        """Claims the folder for a run, or finds that it is this run's already; the settings that it goes on with."""
         self.home.mkdir(parents=True, exist_ok=True)
         found = self.identity()
         if found is None:
-            write_whole(self._identity, msgspec.json.encode(Identity(settings, shard)))
-            return
-        refuse_other_settings(found.settings, settings, self.home)
+            write_whole(self._identity, _encode(Identity(settings, shard)))
+            return settings
+        refuse_other_settings(found.settings, settings, self.home, Strictness.SAME_BYTES)
         if found.shard != shard:
             raise ResumeRefused(
                 f"{self.home} holds part {found.shard} of a run, not {shard}: give each part an --out of its own"
             )
+        return found.settings
 
     def identity(self) -> Identity | None:
         return _decode(self._identity, Identity)
@@ -81,15 +84,11 @@ class Checkpoint:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for layer, state in states.items():
-            save_file(
-                {name: tensor.contiguous().cpu() for name, tensor in state.tensors().items()},
-                folder / _file_name(layer),
-            )
-            flush(folder / _file_name(layer))
+            _save_layer(state, folder / _file_name(layer))
         flush_folder(folder)
         reached(Step.STATE_WRITTEN)
         hashes = {_file_name(layer): sha256_of(folder / _file_name(layer)) for layer in states}
-        write_whole(self._marker, msgspec.json.encode(Marker(batches_done, folder.name, hashes)))
+        write_whole(self._marker, _encode(Marker(batches_done, folder.name, hashes)))
         reached(Step.CHECKPOINT_MARKED)
         self._remove_others(folder)
 
@@ -136,14 +135,31 @@ class Saver:
         self._cost = self._last - begin
 
 
+def _save_layer(state: LayerState, path: Path) -> None:
+    try:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in state.tensors().items()}, path)
+    except SafetensorError as error:  # how this library reports a full disk
+        raise OSError(f"{path} cannot be written ({error})") from error
+    flush(path)
+
+
 def _file_name(layer: int) -> str:
     return f"layer_{layer:03d}.safetensors"
+
+
+def _encode(record: object) -> bytes:
+    """JSON under its own SHA-256."""
+    content = msgspec.json.encode(record)
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def _decode(path: Path, kind: type[_Record]) -> _Record | None:
     if not path.exists():
         return None
+    claimed, _, content = path.read_bytes().partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != claimed:
+        raise DatasetDamaged(f"{path} is damaged: remove {path.parent} and run again")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise DatasetDamaged(f"{path} is damaged ({error}): remove {path.parent} and run again") from error
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise ResumeRefused(f"{path} is of another release ({error}): remove {path.parent} and run again") from error

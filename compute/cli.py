@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tyro
-from gluscope_core.errors import GluscopeError
 
 from compute.config import MergeConfig, RunConfig, VerifyConfig
+from gluscope_core.errors import GluscopeError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
 from gluscope_core.errors import BadSettings
 from gluscope_core.vocabulary import Coordinates, SignConvention
 

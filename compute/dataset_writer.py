@@ -1,11 +1,23 @@
 """A finished run to a dataset: every table staged beside its place, then moved in at once, manifest last."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from compute.card import CARD_NAME, card
+from compute.chance import sample_positions
+from compute.durable import commit, sha256_of
+from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, window_rows
+from compute.settings import Settings
+from compute.state import LayerState
+from compute.token_texts import TokenTexts
+from compute.vocab import vocab_table
+from compute.write import record_of, write_table
+from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
@@ -16,17 +28,6 @@ from gluscope_core.schema import (
     VOCAB_TABLE,
     WINDOWS_TABLE,
 )
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
-
-from compute.card import CARD_NAME, card
-from compute.chance import sample_positions
-from compute.durable import commit
-from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, window_rows
-from compute.settings import Settings
-from compute.state import LayerState
-from compute.token_texts import TokenTexts
-from compute.vocab import vocab_table
-from compute.write import record_of, write_table
 
 _NEURONS_AT_ONCE = 256
 _TEXTS_PATH = "texts/texts_000.parquet"
@@ -45,10 +46,13 @@ def staged_texts(staged: Path) -> Path:
     return staged / _TEXTS_PATH
 
 
-def copy_inputs(source: Path, target: Path) -> None:
+def copy_inputs(sources: Sequence[Path], target: Path) -> None:
+    """The inputs that several parts staged, each the same."""
     for path in (_TEXTS_PATH, _VOCAB_PATH):
+        if len({sha256_of(source / path) for source in sources}) > 1:
+            raise DatasetDamaged(f"{sources[0] / path} and that of another part differ: repeat the parts")
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / path, target / path)
+        shutil.copyfile(sources[0] / path, target / path)
 
 
 def write_dataset(

@@ -6,14 +6,18 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+
 from gluscope_core.errors import DatasetDamaged, FolderBusy
 from gluscope_core.manifest import JOURNAL_NAME
 
-LOCK_NAME = ".gluscope.lock"
+OWN_PREFIX = ".gluscope."
+"""Of hidden files that may lie in a dataset's folder while something is at work there."""
+LOCK_NAME = f"{OWN_PREFIX}lock"
 PROGRESS = "progress"
 """Folder within a dataset's: everything of an unfinished run."""
 
@@ -38,7 +42,7 @@ def reached(step: Step) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes aside, flushes to disk and replaces, so that the file is never seen half-written."""
-    aside = path.with_name(f".{path.name}.new")
+    aside = path.with_name(f"{OWN_PREFIX}{path.name}.new")
     with aside.open("wb") as file:
         file.write(content)
         file.flush()
@@ -97,13 +101,29 @@ def _take_lock(path: Path) -> int:
         os.close(descriptor)
 
 
+@dataclass(frozen=True)
+class _Journal:
+    staged: str
+    names: tuple[str, ...]
+    obsolete: tuple[str, ...]
+
+
+def _read_journal(path: Path) -> _Journal:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Journal)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise DatasetDamaged(f"{path} is damaged ({error}): remove the folder and compute it again") from error
+
+
 def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[str] = ()) -> None:
     """Moves staged files into a folder, the last name last, and removes obsolete ones. Once the journal is written
     the move will be completed, now or by `complete`; before that nothing has changed."""
     for name in names:
         flush(staged / name)
+    for parent in sorted({(staged / name).parent for name in names} | {staged}):
+        flush_folder(parent)
     reached(Step.STAGED)
-    journal = {"staged": str(staged.relative_to(folder)), "names": list(names), "obsolete": list(obsolete)}
+    journal = _Journal(str(staged.relative_to(folder)), tuple(names), tuple(obsolete))
     write_whole(folder / JOURNAL_NAME, msgspec.json.encode(journal))
     reached(Step.JOURNALED)
     complete(folder)
@@ -114,9 +134,9 @@ def complete(folder: Path) -> bool:
     path = folder / JOURNAL_NAME
     if not path.exists():
         return False
-    journal = msgspec.json.decode(path.read_bytes())
-    staged = folder / journal["staged"]
-    for name in journal["names"]:
+    journal = _read_journal(path)
+    staged = folder / journal.staged
+    for name in journal.names:
         target = folder / name
         if (staged / name).exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +146,7 @@ def complete(folder: Path) -> bool:
             raise DatasetDamaged(
                 f"{folder}: {name} is neither staged nor in place; remove the folder and compute it again"
             )
-    for name in journal["obsolete"]:
+    for name in journal.obsolete:
         (folder / name).unlink(missing_ok=True)
     reached(Step.REMOVED)
     path.unlink()

@@ -1,11 +1,11 @@
 """The stage `merge`: the parts that `run --shard` left, joined layer by layer into one dataset."""
 
 import shutil
+from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
 import torch
-from gluscope_core.errors import BadSettings, DatasetNotFound
 
 from compute.checkpoint import Checkpoint, Identity, Marker
 from compute.config import MergeConfig
@@ -13,26 +13,35 @@ from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
 from compute.durable import PROGRESS, complete, locked
 from compute.progress import say
 from compute.run import STAGED, is_finished
-from compute.settings import refuse_other_settings
+from compute.settings import Strictness, refuse_other_settings
 from compute.state import LayerState
-from compute.token_texts import read_texts
+from compute.token_texts import fingerprint, read_texts
+from gluscope_core.errors import BadSettings, DatasetDamaged, DatasetNotFound, ResumeRefused
 
 _Part = tuple[Checkpoint, Identity, Marker]
 
 
 def merge(config: MergeConfig) -> None:
-    parts = _read_parts(config.parts)
-    settings = parts[0][1].settings
+    if config.out.resolve() in [part.resolve() for part in config.parts]:
+        raise BadSettings(f"--out {config.out} is one of the parts: choose a new folder")
     config.out.mkdir(parents=True, exist_ok=True)
-    with locked(config.out):
+    with ExitStack() as locks:
+        for folder in (config.out, *config.parts):
+            locks.enter_context(locked(folder))
+        parts = _read_parts(config.parts)
+        settings = parts[0][1].settings
         complete(config.out)
         if is_finished(config.out, settings):
             say(f"{config.out} is complete already")
             return
+        if Checkpoint(config.out / PROGRESS).identity() is not None:
+            raise ResumeRefused(f"{config.out} holds an unfinished run: choose a new folder for --out")
         staged = config.out / PROGRESS / STAGED
         shutil.rmtree(staged, ignore_errors=True)
-        copy_inputs(parts[0][0].home / STAGED, staged)
+        copy_inputs([checkpoint.home / STAGED for checkpoint, _, _ in parts], staged)
         texts = read_texts(staged_texts(staged))
+        if fingerprint(texts.ids, texts.bounds) != settings.texts.fingerprint:
+            raise DatasetDamaged(f"{parts[0][0].home}: its texts are not those that were run: repeat that part")
 
         def joined(layer: int) -> LayerState:
             states = (checkpoint.load_layer(marker, layer, torch.device("cpu")) for checkpoint, _, marker in parts)
@@ -50,7 +59,7 @@ def _read_parts(folders: tuple[Path, ...]) -> list[_Part]:
     parts = sorted((_read_part(folder) for folder in folders), key=lambda part: part[1].shard)
     first = parts[0][1]
     for checkpoint, identity, _ in parts[1:]:
-        refuse_other_settings(first.settings, identity.settings, checkpoint.home)
+        refuse_other_settings(first.settings, identity.settings, checkpoint.home, Strictness.SAME_SOFTWARE)
     have, want = [part[1].shard.index for part in parts], list(range(first.shard.count))
     if have != want:
         raise BadSettings(f"merge: the run has parts {want}, given were {have}: give each part once")

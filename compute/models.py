@@ -1,15 +1,12 @@
 """Loading a model: from the Hub, a folder or a GGUF file, as its bare decoder, without running remote code."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import torch
-from gluscope_core.activations import ACTIVATIONS
-from gluscope_core.errors import ModelRefused
-from gluscope_core.manifest import ModelRecord
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
@@ -19,6 +16,9 @@ from transformers.utils.hub import cached_file
 from compute.architectures import architecture_of
 from compute.durable import sha256_of
 from compute.gated import GatedMLP
+from gluscope_core.activations import ACTIVATIONS
+from gluscope_core.errors import BadSettings, ModelRefused
+from gluscope_core.manifest import ModelRecord
 
 _LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
@@ -35,6 +35,11 @@ class ModelSource:
     files: tuple[Path, ...]
     """Local files that hold config and weights; none for a model on the Hub, which its commit identifies."""
 
+    def pinned(self, config: PretrainedConfig) -> "ModelSource":
+        """The same, at the commit that the config came from, so that what is loaded later belongs to it."""
+        commit = getattr(config, "_commit_hash", None)
+        return self if commit is None else replace(self, arguments={**self.arguments, "revision": commit})
+
 
 @dataclass(frozen=True)
 class GatedModel:
@@ -46,6 +51,8 @@ class GatedModel:
 
 def find_model(model: str, revision: str | None) -> ModelSource:
     path = Path(model)
+    if revision is not None and path.exists():
+        raise BadSettings(f"--revision {revision}: {model} is local and has no revisions; leave it out")
     if path.suffix == ".gguf":
         if not path.is_file():
             raise ModelRefused(f"{model}: there is no such file; give the path of a .gguf file")
@@ -66,14 +73,14 @@ def load_config(source: ModelSource) -> PretrainedConfig:
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase | None:
     """None for a model that comes without one; one that cannot be loaded is an error."""
     try:
-        if not _has_tokenizer(source):
+        if not has_tokenizer(source):
             return None
         return AutoTokenizer.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
-    except _LOADING_ERRORS as error:
+    except Exception as error:  # the tokenizers library raises no narrower class
         raise _refusal(source, error) from error
 
 
-def _has_tokenizer(source: ModelSource) -> bool:
+def has_tokenizer(source: ModelSource) -> bool:
     if "gguf_file" in source.arguments:
         return True
     if source.files:
@@ -152,7 +159,9 @@ def _quantisation(source: ModelSource) -> str | None:
     return LlamaFileType(field.contents()).name.removeprefix("MOSTLY_") if field else "unknown"
 
 
-def _fingerprint(files: tuple[Path, ...]) -> str:
+def _fingerprint(files: tuple[Path, ...]) -> str | None:
+    if not files:
+        return None
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from gluscope_core.errors import BadSettings, TextsUnusable
-from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
-from compute.batches import BatchPlan, fingerprint, plan_batches
+from compute.batches import BatchPlan, plan_batches, plan_fingerprint
 from compute.chance import sample_positions
 from compute.config import RunConfig, Shard
-from compute.models import ModelSource, describe_model, find_model, load_config
+from compute.models import ModelSource, describe_model, find_model, has_tokenizer, load_config
 from compute.settings import Settings, current_settings
-from compute.token_texts import TokenTexts, read_texts
+from compute.token_texts import TokenTexts, first_token, read_texts
+from compute.token_texts import fingerprint as text_fingerprint
+from gluscope_core.errors import BadSettings, TextsUnusable
+from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 
@@ -39,9 +40,11 @@ class Plan:
 
 
 def make_plan(config: RunConfig) -> Plan:
-    device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    source = find_model(config.model, config.revision)
-    model = describe_model(source, load_config(source), config.dtype, device.type)
+    device = _choose_device(config.device)
+    found = find_model(config.model, config.revision)
+    loaded = load_config(found)
+    source = found.pinned(loaded)
+    model = describe_model(source, loaded, config.dtype, device.type)
     given = read_texts(config.texts)
     given.check_vocabulary(model.vocab_size)
     texts = given.cut(model.context)
@@ -53,6 +56,16 @@ def make_plan(config: RunConfig) -> Plan:
     settings = current_settings(model, _describe_texts(given, texts, source), record, device)
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
     return Plan(settings, source, texts, batches, sampled, config.shard, device)
+
+
+def _choose_device(name: str | None) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise BadSettings(f"--device {name}: there is no such device; give cpu or cuda") from error
+    if device.type not in _BATCH_TOKENS or (device.type == "cuda" and not torch.cuda.is_available()):
+        raise BadSettings(f"--device {name}: not usable here; give cpu, or cuda where there is a GPU")
+    return device
 
 
 def _describe_run(
@@ -69,7 +82,7 @@ def _describe_run(
         layers=_layers(config, model),
         batch_tokens=batch_tokens,
         batches=len(batches),
-        batch_plan=fingerprint(batches),
+        batch_plan=plan_fingerprint(batches),
         compiled=config.compile,
         seed=config.seed,
         shards=config.shard.count,
@@ -85,17 +98,17 @@ def _layers(config: RunConfig, model: ModelRecord) -> tuple[int, ...]:
 
 
 def _describe_texts(given: TokenTexts, texts: TokenTexts, source: ModelSource) -> TextsRecord:
-    first = texts.first_token()
+    first = first_token(texts.ids, texts.bounds)
     return TextsRecord(
         id=given.id,
         revision=None,
         licence=None,
-        tokenizer=source.id,
+        tokenizer=source.id if has_tokenizer(source) else None,
         bos_policy="as given" if first is None else f"as given: every text starts with token {first}",
         first_token=first,
         texts=len(texts),
         empty=int((texts.lengths == 0).sum()),
         cut=int((given.lengths > texts.lengths).sum()),
         tokens=len(texts.ids),
-        fingerprint=given.fingerprint,
+        fingerprint=text_fingerprint(texts.ids, texts.bounds),
     )

@@ -1,4 +1,4 @@
-"""What a person sees while a stage works: the one place that prints."""
+"""What a person sees while a stage works."""
 
 import sys
 from collections.abc import Iterator

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
-from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Case, Quantity
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Case, Quantity
 
 
 @dataclass(frozen=True)
 class Activations:
     """What one layer's neurons did on one batch. act is the model's own, so that every figure derives from values
-    that the model used."""
+    that the model used; in half precision it is computed again from gate, which keeps more digits."""
 
     gate: Float[Tensor, "text token neuron"]
     linear: Float[Tensor, "text token neuron"]

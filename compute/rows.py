@@ -6,6 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
+
+from compute.reduce import Moments
+from compute.state import LayerState
+from compute.token_texts import TokenTexts
+from compute.toplists import TopLists
+from compute.windows import tokens_before, window_bounds
 from gluscope_core.schema import EXAMPLES, LAYER, NEURON, NEURONS, SAMPLES, WINDOWS
 from gluscope_core.vocabulary import (
     CASES,
@@ -22,13 +29,6 @@ from gluscope_core.vocabulary import (
     post_in_column,
     stat_column,
 )
-from torch import Tensor
-
-from compute.reduce import Moments
-from compute.state import LayerState
-from compute.token_texts import TokenTexts
-from compute.toplists import TopLists
-from compute.windows import tokens_before, window_bounds
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,27 @@
 """The stage `run`: a model over texts, once, to an activation dataset; or one part of it, for `merge`."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from gluscope_core.errors import ResumeRefused
-from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
-from gluscope_core.vocabulary import SignConvention
 
 from compute.batches import make_batch
 from compute.checkpoint import Checkpoint, Saver, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
-from compute.durable import LOCK_NAME, PROGRESS, complete, locked
+from compute.durable import OWN_PREFIX, PROGRESS, complete, locked
 from compute.models import GatedModel, load_model, load_tokenizer
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
 from compute.reduce import sum_tokens
-from compute.settings import Settings, refuse_other_settings
+from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.state import LayerState
+from compute.verify import check_files
 from compute.watch import Watch
+from gluscope_core.errors import DatasetDamaged, ResumeRefused
+from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.vocabulary import SignConvention
 
 STAGED = "staged"
 
@@ -33,12 +35,13 @@ def run(config: RunConfig) -> None:
             say(f"{config.out} is complete already")
             return
         progress = config.out / PROGRESS
-        checkpoint = Checkpoint(progress)
-        checkpoint.begin(plan.settings, plan.shard)
-        shutil.rmtree(progress / STAGED, ignore_errors=True)
         tokenizer = load_tokenizer(plan.source)
         if tokenizer is None:
             say(f"{plan.source.id} comes without a tokenizer: the vocabulary holds ids")
+        checkpoint = Checkpoint(progress)
+        plan = replace(plan, settings=checkpoint.begin(plan.settings, plan.shard))
+        torch.set_num_threads(plan.settings.environment.threads)  # the sums of a float32 product depend on it
+        shutil.rmtree(progress / STAGED, ignore_errors=True)
         stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, tokenizer)
         states = _compute(plan, checkpoint, config)
         if plan.shard.count > 1:
@@ -51,15 +54,21 @@ def run(config: RunConfig) -> None:
 
 
 def is_finished(folder: Path, settings: Settings) -> bool:
-    """Whether the folder holds this very dataset. Refuses a folder that holds another one, or something else."""
+    """Whether the folder holds this very dataset, whole. Refuses a folder that holds another, or something else."""
     if (folder / MANIFEST_NAME).exists():
         found = read_manifest(folder)
         refuse_other_settings(
-            Settings(found.format_version, found.model, found.texts, found.run, found.environment), settings, folder
+            Settings(found.format_version, found.model, found.texts, found.run, found.environment),
+            settings,
+            folder,
+            Strictness.SAME_FIGURES,
         )
+        for violation in check_files(folder):
+            raise DatasetDamaged(f"{folder}: {violation}: remove the folder and repeat the command")
         shutil.rmtree(folder / PROGRESS, ignore_errors=True)
         return True
-    strangers = [path.name for path in folder.iterdir() if path.name not in (PROGRESS, LOCK_NAME, JOURNAL_NAME)]
+    names = sorted(path.name for path in folder.iterdir())
+    strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
     if strangers:
         raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
     return False

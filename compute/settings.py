@@ -2,11 +2,13 @@
 
 import platform
 from dataclasses import dataclass, fields
+from enum import Enum
 
-import gluscope_core
 import pyarrow as pa
 import torch
 import transformers
+
+import gluscope_core
 from gluscope_core.errors import ResumeRefused
 from gluscope_core.manifest import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
 from gluscope_core.schema import FORMAT_VERSION
@@ -34,13 +36,24 @@ def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, dev
     return Settings(FORMAT_VERSION, model, texts, run, environment)
 
 
-def refuse_other_settings(found: Settings, wanted: Settings, where: object) -> None:
+class Strictness(Enum):
+    """What may differ between a run and another that is taken for it, as parts and names of settings."""
+
+    SAME_BYTES = frozenset({"environment.threads"})
+    """For a resume, which goes on with the threads that the run began with."""
+    SAME_SOFTWARE = frozenset({"environment.threads", "environment.device"})
+    """For parts, which different machines may have computed."""
+    SAME_FIGURES = frozenset({"environment." + field.name for field in fields(EnvironmentRecord)})
+    """For a finished dataset, which later software need not compute again."""
+
+
+def refuse_other_settings(found: Settings, wanted: Settings, where: object, strictness: Strictness) -> None:
     """Names every setting that differs, with both values."""
     differing = [
         f"{part.name}.{key} was {old!r}, is {new!r}"
         for part in fields(Settings)
         for key, old, new in _pairs(getattr(found, part.name), getattr(wanted, part.name))
-        if old != new
+        if old != new and f"{part.name}.{key}" not in strictness.value
     ]
     if differing:
         raise ResumeRefused(

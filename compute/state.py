@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
-from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from compute.reduce import Activations, Moments, Reduction, TextSums, add_texts, ranks
 from compute.toplists import TopLists
+from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from gluscope_core.errors import TextsUnusable
 
 
@@ -30,12 +31,6 @@ class TokenTexts:
     def lengths(self) -> np.ndarray:
         return np.diff(self.bounds)
 
-    @property
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256(self.bounds.tobytes())
-        digest.update(self.ids.tobytes())
-        return digest.hexdigest()
-
     def cut(self, context: int) -> "TokenTexts":
         """The same texts, each at most `context` tokens long."""
         lengths = np.minimum(self.lengths, context)
@@ -43,11 +38,6 @@ class TokenTexts:
             return self
         within = np.arange(len(self.ids)) - np.repeat(self.bounds[:-1], self.lengths)
         return TokenTexts(self.id, self.paths, self.ids[within < context], _bounds(lengths))
-
-    def first_token(self) -> int | None:
-        """The id that every text starts with, if they all do."""
-        starts = np.unique(self.ids[self.bounds[:-1][self.lengths > 0]])
-        return int(starts[0]) if len(starts) == 1 else None
 
     def check_vocabulary(self, size: int) -> None:
         wrong = np.flatnonzero((self.ids < 0) | (self.ids >= size))
@@ -59,16 +49,29 @@ class TokenTexts:
             )
 
     def strings(self) -> Iterator[tuple[str | None, str | None]]:
-        """Text and source of every row, where the files have these columns."""
+        """Text and source of every row, where the files have such columns, of strings."""
         for path in self.paths:
             file = pq.ParquetFile(path)
-            have = [name for name in ("text", "source") if name in file.schema_arrow.names]
-            for batch in file.iter_batches(batch_size=1024, columns=have or ["input_ids"]):
+            have = [name for name in ("text", "source") if _holds_strings(file.schema_arrow, name)]
+            for batch in file.iter_batches(batch_size=1024, columns=[*have, "input_ids"]):
                 columns = [
-                    batch.column(name).cast(pa.string()).to_pylist() if name in have else [None] * batch.num_rows
+                    _decoded(batch.column(name)) if name in have else [None] * batch.num_rows
                     for name in ("text", "source")
                 ]
                 yield from zip(*columns, strict=True)
+
+
+def fingerprint(ids: np.ndarray, bounds: np.ndarray) -> str:
+    """SHA-256 over the token ids of all texts, in order."""
+    digest = hashlib.sha256(bounds.astype(np.int64).tobytes())
+    digest.update(ids.astype(np.int32).tobytes())
+    return digest.hexdigest()
+
+
+def first_token(ids: np.ndarray, bounds: np.ndarray) -> int | None:
+    """The id that every text starts with, if they all do; empty texts start with none."""
+    starts = np.unique(ids[bounds[:-1][np.diff(bounds) > 0]])
+    return int(starts[0]) if len(starts) == 1 else None
 
 
 def read_texts(path: Path) -> TokenTexts:
@@ -80,6 +83,20 @@ def read_texts(path: Path) -> TokenTexts:
     ids = np.concatenate([values for values, _ in parts]) if parts else np.empty(0, np.int32)
     lengths = np.concatenate([lengths for _, lengths in parts]) if parts else np.empty(0, np.int64)
     return TokenTexts(path.stem, paths, ids, _bounds(lengths))
+
+
+def _holds_strings(schema: pa.Schema, name: str) -> bool:
+    if name not in schema.names:
+        return False
+    kind = schema.field(name).type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _decoded(strings: pa.Array) -> list[str | None]:
+    """Parquet files may hold bytes that are no UTF-8 under the name of strings."""
+    return [
+        None if raw is None else raw.decode(errors="replace") for raw in strings.cast(pa.large_binary()).to_pylist()
+    ]
 
 
 def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, fields
 
 import torch
-from gluscope_core.vocabulary import ExampleList
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.capture import capture
 from compute.reduce import Activations
+from gluscope_core.vocabulary import ExampleList
 
 _TEXT_BITS = 32
 _ROWS_AT_ONCE = 1 << 15

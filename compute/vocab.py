@@ -4,8 +4,9 @@ import json
 import re
 
 import pyarrow as pa
-from gluscope_core.schema import VOCAB
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from gluscope_core.schema import VOCAB
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from compute.durable import sha256_of
 from gluscope_core.manifest import FileRecord
 from gluscope_core.schema import LAYER, Table
 from gluscope_core.tables import read_footer
-
-from compute.durable import sha256_of
 
 
 def write_table(folder: Path, path: str, table: Table, rows: Iterable[pa.Table]) -> FileRecord:

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, NoSuchNeuron, TableMissing
+from gluscope_core.errors import (
+    DatasetBeingUpdated,
+    DatasetDamaged,
+    NoSuchNeuron,
+    NoSuchRevision,
+    NoSuchText,
+    TableMissing,
+)
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import JOURNAL_NAME, Manifest, read_manifest
 from gluscope_core.schema import EXAMPLES_TABLE, NEURONS_TABLE, SAMPLES_TABLE, TEXTS_TABLE, VOCAB_TABLE, WINDOWS_TABLE
@@ -56,7 +63,7 @@ class Dataset:
             if first <= index < first + file.record.rows:
                 return self._settled(lambda file=file, first=first: file.read_at(index - first)).to_pylist()[0]
             first += file.record.rows
-        raise IndexError(f"text {index} does not exist: {self.folder} has {first} texts")
+        raise NoSuchText(f"text {index} does not exist: {self.folder} has texts 0 to {first - 1}")
 
     @cached_property
     def vocab(self) -> pd.DataFrame:
@@ -74,7 +81,8 @@ class Dataset:
     def _files_of(self, table: str) -> list[TableFile]:
         records = self.manifest.files_of(table)
         if not records:
-            raise TableMissing(f"{self.folder} has no table {table}: it has {', '.join(self.manifest.stages)} only")
+            have = sorted({record.table for record in self.manifest.files})
+            raise TableMissing(f"{self.folder} has no table {table}: it has {', '.join(have)}")
         return [self._file(record.path) for record in records]
 
     def _file(self, path: str) -> TableFile:
@@ -93,8 +101,7 @@ class Dataset:
         return None
 
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
-        if not self.has(table):
-            raise TableMissing(f"{self.folder} has no table {table}")
+        self._files_of(table)
         row = self._row(table, neuron_id)
         if row is None:
             raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
@@ -114,7 +121,7 @@ class Dataset:
 def open_dataset(path: str | Path, revision: str | None = None) -> Dataset:
     """A dataset in a local folder. `revision` belongs to datasets on the Hub; a folder has only what lies in it."""
     if revision is not None:
-        raise TableMissing(f"{path} is opened as a local folder, which has no revisions: leave revision out")
+        raise NoSuchRevision(f"{path} is opened as a local folder, which has no revisions: leave revision out")
     return Dataset(Path(path))
 
 

@@ -13,6 +13,14 @@ class NoSuchNeuron(GluscopeError):
     """A well-formed id outside the dataset."""
 
 
+class NoSuchText(GluscopeError):
+    """A number beyond the dataset's texts."""
+
+
+class NoSuchRevision(GluscopeError):
+    """A revision that the place of the dataset does not have."""
+
+
 class DatasetNotFound(GluscopeError):
     """A folder without a finished dataset."""
 

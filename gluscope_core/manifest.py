@@ -30,8 +30,8 @@ class ModelRecord:
     context: int
     activation: str
     dtype: str
-    fingerprint: str
-    """SHA-256 over the names and contents of the weight files and the config."""
+    fingerprint: str | None
+    """SHA-256 over the names and contents of local files of config and weights; on the Hub the revision says it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class TextsRecord:
     tokens: int
     """Tokens that were run, position 0 included."""
     fingerprint: str
-    """SHA-256 over the token ids of all texts, in order."""
+    """SHA-256 over the token ids that were run, in order."""
 
 
 @dataclass(frozen=True)

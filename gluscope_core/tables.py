@@ -36,13 +36,15 @@ class TableFile:
 
     def read_row(self, neuron_id: NeuronId) -> pa.Table | None:
         """The row of one neuron, reading only its row group; None where the file has no such row."""
-        group = self._group_of(neuron_id)
-        if group is None:
-            return None
-        rows = self.read_group(group)
-        hits = [i for i, found in enumerate(rows.column(NEURON).to_pylist()) if found == neuron_id.neuron]
-        hits = [i for i in hits if rows.column(LAYER)[i].as_py() == neuron_id.layer]
-        return rows.slice(hits[0], 1) if hits else None
+        group = self._first_group_up_to(neuron_id)
+        while group < self.metadata.num_row_groups and self._bounds(group)[0] <= neuron_id:
+            rows = self.read_group(group)
+            keys = zip(rows.column(LAYER).to_pylist(), rows.column(NEURON).to_pylist(), strict=True)
+            for row, key in enumerate(keys):
+                if key == neuron_id:
+                    return rows.slice(row, 1)
+            group += 1
+        return None
 
     def read_at(self, row: int) -> pa.Table:
         """The row at a place in the file, reading only its row group."""
@@ -84,23 +86,23 @@ class TableFile:
             raise ColumnMissing(f"{self.path} has no column {', '.join(map(repr, unknown))}")
         return list(columns)
 
-    def _group_of(self, neuron_id: NeuronId) -> int | None:
+    def _first_group_up_to(self, neuron_id: NeuronId) -> int:
         """Binary search over the row groups, which are sorted by layer and neuron."""
         low, high = 0, self.metadata.num_row_groups
         while low < high:
             middle = (low + high) // 2
-            if self._last_of(middle) < neuron_id:
+            if self._bounds(middle)[1] < neuron_id:
                 low = middle + 1
             else:
                 high = middle
-        return low if low < self.metadata.num_row_groups else None
+        return low
 
-    def _last_of(self, group: int) -> tuple[int, int]:
-        # A group that spans layers has no exact bound for its last neuron, so it is taken to reach its layer's end.
-        columns = [self.metadata.row_group(group).column(i).statistics for i in range(2)]
-        if columns[0].min != columns[0].max:
-            return columns[0].max, 2**31 - 1
-        return columns[0].max, columns[1].max
+    def _bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Two ids that no row of the group lies outside of; a group that spans layers says little of its neurons."""
+        layer, neuron = (self.metadata.row_group(group).column(i).statistics for i in range(2))
+        if layer.min != layer.max:
+            return (layer.min, 0), (layer.max, 2**31 - 1)
+        return (layer.min, neuron.min), (layer.max, neuron.max)
 
     def _guard(self, read: Callable[[], _Read]) -> _Read:
         try:

@@ -1,13 +1,16 @@
 """Reading: only what is asked for, and never anything but what was written."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from compute.write import write_table
 from gluscope_core import open_dataset
 from gluscope_core.errors import (
     ColumnMissing,
@@ -16,10 +19,12 @@ from gluscope_core.errors import (
     DatasetNotFound,
     DatasetTooNew,
     NoSuchNeuron,
-    TableMissing,
+    NoSuchRevision,
+    NoSuchText,
 )
 from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, _own_hash, read_manifest
-from gluscope_core.schema import NEURONS
+from gluscope_core.schema import NEURONS, TABLES
+from gluscope_core.tables import TableFile
 
 
 @pytest.fixture
@@ -66,6 +71,22 @@ def test_one_neuron_reads_one_row_group(finished, monkeypatch):
     assert pq.ParquetFile(finished / "windows/layer_002.parquet").metadata.row_group(2).num_rows == 4
 
 
+def test_rows_are_found_in_files_that_span_layers(finished, copy):
+    """Groups of 32 rows over layers of 24 neurons."""
+    manifest = read_manifest(copy)
+    records = manifest.files_of("samples")
+    layers = [TableFile(copy, record).read() for record in records]
+    together = write_table(copy, "samples/all.parquet", TABLES["samples"], [pa.concat_tables(layers)])
+    files = tuple(record for record in manifest.files if record.table != "samples")
+    (copy / MANIFEST_NAME).write_bytes(replace(manifest, files=(*files, together)).to_json())
+    for layer in range(3):
+        for neuron in range(24):
+            wanted = open_dataset(finished).samples(layer, neuron)
+            pd.testing.assert_frame_equal(open_dataset(copy).samples(layer, neuron), wanted)
+    with pytest.raises(NoSuchNeuron):
+        open_dataset(copy).samples(1, 24)
+
+
 @pytest.mark.parametrize("neuron", [(0, 24), (3, 0), (0, -1), (-1, 0), (10**9, 10**9)])
 def test_no_such_neuron(finished, neuron):
     with pytest.raises(NoSuchNeuron, match=f"{neuron[0]}.{neuron[1]}"):
@@ -75,7 +96,7 @@ def test_no_such_neuron(finished, neuron):
 def test_texts_and_vocabulary(finished):
     dataset = open_dataset(finished)
     assert dataset.text(1)["input_ids"] == [2]
-    with pytest.raises(IndexError, match="22 texts"):
+    with pytest.raises(NoSuchText, match="0 to 21"):
         dataset.text(22)
     assert dataset.vocab.loc[5, "display"] == "[5]"  # the tiny model has no tokenizer
     assert dataset.vocab["bytes"].isna().all()
@@ -85,7 +106,7 @@ def test_not_there(tmp_path, finished):
     for folder in (tmp_path, tmp_path / "none", tmp_path / "none" / "deeper"):
         with pytest.raises(DatasetNotFound, match="holds no dataset"):
             open_dataset(folder)
-    with pytest.raises(TableMissing, match="revision"):
+    with pytest.raises(NoSuchRevision, match="revision"):
         open_dataset(finished, revision="main")
 
 

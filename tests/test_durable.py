@@ -111,6 +111,20 @@ def test_a_checkpoint_that_was_altered_is_not_loaded(tmp_path):
         home.marker()
 
 
+def test_a_marker_that_was_altered_is_not_believed(tmp_path):
+    Checkpoint(tmp_path).save(some_states(), 3)
+    path = tmp_path / "checkpoint.json"
+    path.write_bytes(path.read_bytes().replace(b'"batches_done":3', b'"batches_done":7'))
+    with pytest.raises(DatasetDamaged, match="is damaged"):
+        Checkpoint(tmp_path).marker()
+
+
+def test_a_journal_that_was_altered_is_named(folder):
+    (folder / JOURNAL_NAME).write_text("{")
+    with pytest.raises(DatasetDamaged, match="is damaged"):
+        complete(folder)
+
+
 def test_only_the_last_checkpoint_is_kept(tmp_path):
     for done in (1, 2, 5):
         Checkpoint(tmp_path).save(some_states(), done)

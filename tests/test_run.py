@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,13 +23,20 @@ from compute.merge import merge
 from compute.run import run
 from compute.verify import verify
 from gluscope_core import open_dataset
-from gluscope_core.errors import BadSettings, DatasetNotFound, FolderBusy, ModelRefused, ResumeRefused, TextsUnusable
+from gluscope_core.errors import (
+    BadSettings,
+    DatasetDamaged,
+    DatasetNotFound,
+    FolderBusy,
+    ModelRefused,
+    ResumeRefused,
+    TextsUnusable,
+)
 from gluscope_core.vocabulary import (
     CASES,
     LISTS,
     QUANTITIES,
     RANDOM_LISTS,
-    Field,
     Quantity,
     Stat,
     count_column,
@@ -216,6 +225,33 @@ def test_unfinished_parts_are_not_merged(tmp_path):
         merge(MergeConfig((tmp_path,), tmp_path / "out"))
 
 
+def test_merge_leaves_other_work_alone(config, tmp_path):
+    parts = [tmp_path / "a", tmp_path / "b"]
+    for i, part in enumerate(parts):
+        run(replace(config, out=part, shard=Shard(i, 2)))
+    before = contents(parts[0])
+    with pytest.raises(BadSettings, match="is one of the parts"):
+        merge(MergeConfig(tuple(parts), parts[0]))
+    run(replace(config, out=tmp_path / "c", shard=Shard(0, 3)))
+    with pytest.raises(ResumeRefused, match="unfinished run"):
+        merge(MergeConfig(tuple(parts), tmp_path / "c"))
+    assert contents(parts[0]) == before
+
+
+def test_merge_holds_the_parts_texts_against_what_was_run(config, tmp_path):
+    parts = [tmp_path / "a", tmp_path / "b"]
+    for i, part in enumerate(parts):
+        run(replace(config, out=part, shard=Shard(i, 2)))
+    for part in parts:  # in both, so that they agree with each other
+        path = part / "progress" / "staged" / "texts" / "texts_000.parquet"
+        table = pq.read_table(path)
+        ids = table.column("input_ids").to_pylist()
+        ids[5][1] = (ids[5][1] + 1) % 61
+        pq.write_table(table.set_column(1, table.schema.field(1), pa.array(ids, table.schema.field(1).type)), path)
+    with pytest.raises(DatasetDamaged, match="are not those that were run"):
+        merge(MergeConfig(tuple(parts), tmp_path / "out"))
+
+
 def test_layers(config, finished, tmp_path):
     run(replace(config, out=tmp_path / "out", layers=(0, 2)))
     some, whole = open_dataset(tmp_path / "out"), open_dataset(finished)
@@ -274,6 +310,14 @@ class TestOddTexts:
         assert dataset.text(0) == {"index": 0, "input_ids": [5, 6], "text": "five six", "source": "a"}
         assert dataset.text(1)["text"] is None  # no tokenizer to spell it
 
+    def test_text_that_is_no_utf8_or_no_string(self, config, tmp_path):
+        strings = pa.array([b"caf\xe9", b"ok"], pa.binary()).view(pa.string())
+        texts = write_texts(tmp_path / "t.parquet", [[5], [6]], text=strings, source=[{"id": 1}, {"id": 2}])
+        run(replace(config, texts=texts, out=tmp_path / "out"))
+        dataset = open_dataset(tmp_path / "out")
+        assert [dataset.text(i)["text"] for i in range(2)] == ["caf\ufffd", "ok"]
+        assert dataset.text(0)["source"] is None
+
     def test_folder_of_files_in_name_order(self, config, tmp_path):
         for name, ids in (("b", [[3]]), ("a", [[1], []]), ("c", [[4]])):
             write_texts(tmp_path / "texts" / f"{name}.parquet", ids)
@@ -313,6 +357,17 @@ def test_nonfinite_values_are_counted_and_left_out(config, model_folder, tmp_pat
     assert counts[counts > 0].to_dict() == {(2, 7): counted}
     assert dataset.manifest.nonfinite_values == counted
     assert dataset.examples(2, 7).empty
+
+
+def test_padding_is_never_a_token_of_its_own(config, model_folder, tmp_path):
+    """No text has token 0, whose embedding is not a number: what pads a batch must not bring it in."""
+    model = LlamaModel.from_pretrained(model_folder)
+    model.embed_tokens.weight.data[0] = np.nan
+    model.save_pretrained(tmp_path / "model")
+    texts = write_texts(tmp_path / "t.parquet", [[2, 5, 9], [3, 4, 5, 6, 7], [2, 3]])
+    run(replace(config, model=str(tmp_path / "model"), texts=texts, out=tmp_path / "out"))
+    assert open_dataset(tmp_path / "out").manifest.run.batches == 1
+    assert open_dataset(tmp_path / "out").manifest.nonfinite_values == 0
 
 
 def test_a_token_that_is_not_finite_stays_in_its_text(config, model_folder, tmp_path):
@@ -394,6 +449,15 @@ class TestRefusals:
         with pytest.raises(ModelRefused):
             run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out3"))
 
+    @pytest.mark.parametrize("device", ["toaster", "meta", "mps"])
+    def test_devices(self, config, tmp_path, device):
+        with pytest.raises(BadSettings, match=device):
+            run(replace(config, device=device, out=tmp_path / "out"))
+
+    def test_a_revision_of_a_folder(self, config, tmp_path):
+        with pytest.raises(BadSettings, match="has no revisions"):
+            run(replace(config, revision="main", out=tmp_path / "out"))
+
     def test_layers_beyond_the_model(self, config, tmp_path):
         with pytest.raises(BadSettings, match="layers 0 to 2"):
             run(replace(config, layers=(3,), out=tmp_path / "out"))
@@ -411,6 +475,29 @@ class TestRefusals:
         for path in (tmp_path / "t.parquet", tmp_path / "absent.parquet", tmp_path):
             with pytest.raises(TextsUnusable):
                 run(replace(config, texts=path, out=tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path: path.write_bytes(path.read_bytes()[:100] + b"?" + path.read_bytes()[101:]),
+    ],
+)
+def test_a_finished_run_that_was_damaged_is_not_called_complete(config, finished, tmp_path, damage):
+    shutil.copytree(finished, tmp_path / "out")
+    damage(tmp_path / "out" / "windows" / "layer_001.parquet")
+    with pytest.raises(DatasetDamaged, match="layer_001"):
+        run(replace(config, out=tmp_path / "out"))
+
+
+def test_a_resume_goes_on_with_the_threads_it_began_with(config, tmp_path):
+    part = replace(config, out=tmp_path / "out", shard=Shard(0, 2))
+    run(part)
+    torch.set_num_threads(2)
+    run(part)
+    assert torch.get_num_threads() == 1
 
 
 def test_repeating_a_finished_run_changes_nothing(config, finished):
@@ -465,4 +552,3 @@ def test_random_lists_are_not_top_lists(finished):
     assert len(random) > len(RANDOM_LISTS)
     top = examples[examples["quantity"] == "hook_post"]
     assert set(random["value"]) - set(top["value"])
-    assert {Field.VALUES, Field.INDICES} <= set(Field)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compute.batches import fingerprint, make_batch, plan_batches
-from compute.token_texts import read_texts
+from compute.batches import make_batch, plan_batches, plan_fingerprint
+from compute.token_texts import first_token, read_texts
 from gluscope_core.errors import TextsUnusable
 from tests.conftest import write_texts
 
@@ -23,7 +23,7 @@ def test_a_plan_holds_every_text_once_within_the_budget(lengths, budget, seed):
     assert sorted(int(text) for batch in plan for text in batch) == np.flatnonzero(lengths).tolist()
     for batch in plan:
         assert len(batch) * lengths[batch].max() <= budget or len(batch) == 1
-    assert fingerprint(plan) == fingerprint(plan_batches(lengths, budget, seed))
+    assert plan_fingerprint(plan) == plan_fingerprint(plan_batches(lengths, budget, seed))
     if plan:
         assert lengths[plan[0]].max() == lengths.max()
 
@@ -31,7 +31,7 @@ def test_a_plan_holds_every_text_once_within_the_budget(lengths, budget, seed):
 def test_a_batch(tmp_path):
     texts = read_texts(write_texts(tmp_path / "t.parquet", [[5, 6, 7], [], [8]]))
     batch = make_batch(texts, np.array([2, 0]), skip_first=1, seed=0)
-    assert batch.ids.tolist() == [[8, 0, 0], [5, 6, 7]]
+    assert batch.ids.tolist() == [[8, 8, 8], [5, 6, 7]]
     assert batch.counted.tolist() == [[False, False, False], [False, True, True]]
     assert batch.texts.tolist() == [2, 0]
     assert batch.lengths.tolist() == [1, 3]
@@ -50,9 +50,9 @@ def read_texts_of(ids: list[list[int]]):
 
 
 def test_first_token():
-    assert read_texts_of([[], [3, 4], [3]]).first_token() == 3
-    assert read_texts_of([[3], [4]]).first_token() is None
-    assert read_texts_of([[], []]).first_token() is None
+    for ids, first in (([[], [3, 4], [3]], 3), ([[3], [4]], None), ([[], []], None)):
+        texts = read_texts_of(ids)
+        assert first_token(texts.ids, texts.bounds) == first
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.large_list(pa.int16()), pa.list_(pa.uint32(), 2)])

@@ -5,6 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from compute.card import CARD_NAME
+from compute.durable import PROGRESS, sha256_of
+from compute.verify.facts import Facts, Violation
+from compute.verify.lists import check_examples, check_samples
+from compute.verify.statistics import check_neurons, check_texts, check_vocab
+from compute.verify.windows import check_windows
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, read_manifest
@@ -20,14 +27,6 @@ from gluscope_core.schema import (
 )
 from gluscope_core.tables import TableFile
 
-from compute.durable import PROGRESS, sha256_of
-from compute.verify.facts import Facts, Violation
-from compute.verify.lists import check_examples, check_samples
-from compute.verify.statistics import check_neurons, check_texts, check_vocab
-from compute.verify.windows import check_windows
-
-_CARD = "README.md"  # exempt from the hashes, since the Hub edits it
-
 
 def verify(folder: Path) -> Iterator[Violation]:
     """All violations, file by file and then figure by figure. What is damaged is named once and not looked into."""
@@ -37,16 +36,19 @@ def verify(folder: Path) -> Iterator[Violation]:
         yield Violation(MANIFEST_NAME, "", "", str(error))
         return
     damaged = False
-    for violation in _check_files(folder):
+    for violation in check_files(folder):
         damaged = True
         yield violation
     if not damaged:
         yield from _check_content(dataset)
 
 
-def _check_files(folder: Path) -> Iterator[Violation]:
+def check_files(folder: Path) -> Iterator[Violation]:
     manifest = read_manifest(folder)
-    listed = {record.path for record in manifest.files} | {MANIFEST_NAME, _CARD}
+    listed = {record.path for record in manifest.files} | {
+        MANIFEST_NAME,
+        CARD_NAME,
+    }  # the card is exempt from the hashes, since the Hub edits it
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = name.startswith((".", f"{PROGRESS}/"))
@@ -91,11 +93,12 @@ def _check_content(dataset: Dataset) -> Iterator[Violation]:
         examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
         wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics))
         yield from wrong
-        if not wrong:  # windows are held against the lists
+        if not wrong and dataset.has(WINDOWS_TABLE.name):  # windows are held against the lists
             windows = _layer(dataset, WINDOWS_TABLE.name, layer)
             yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, examples)
-        samples = _layer(dataset, SAMPLES_TABLE.name, layer)
-        yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
+        if dataset.has(SAMPLES_TABLE.name):
+            samples = _layer(dataset, SAMPLES_TABLE.name, layer)
+            yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
 
 
 def _path(dataset: Dataset, table: str) -> str:

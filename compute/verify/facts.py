@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+
+from compute.chance import sample_positions
 from gluscope_core.activations import activation
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, NEURON
@@ -40,6 +43,12 @@ class Facts:
     @property
     def lengths(self) -> np.ndarray:
         return np.diff(self.bounds)
+
+    @cached_property
+    def sampled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Texts and positions of the samples."""
+        run = self.manifest.run
+        return sample_positions(self.lengths, run.skip_first, run.samples, run.seed)
 
     def negative_act_sign(self) -> int:
         """Sign of act(x) for x < 0; 0 where such an x gives 0, as with ReLU."""

@@ -4,6 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+
+from compute.chance import priorities
+from compute.verify.facts import Check, Facts, Lists, Violation, same_neurons
+from gluscope_core.activations import activation
 from gluscope_core.vocabulary import (
     LISTS,
     ExampleList,
@@ -14,8 +18,6 @@ from gluscope_core.vocabulary import (
     count_column,
     stat_column,
 )
-
-from compute.verify.facts import Check, Facts, Lists, Violation, same_neurons
 
 
 def check_examples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table) -> Iterator[Violation]:
@@ -31,19 +33,31 @@ def check_examples(facts: Facts, file: str, table: pa.Table, statistics: pa.Tabl
                 file, "", each.column(Field.INDICES), "lists of values, indices and positions differ in length"
             )
             continue
-        yield from _check_sizes(facts, check, each, sizes, statistics)
+        yield from _check_sizes(facts, check, each, table, statistics)
         yield from _check_places(facts, check, each, content)
         yield from _check_values(facts, check, each, content, statistics)
 
 
 def _check_sizes(
-    facts: Facts, check: Check, each: ExampleList, sizes: np.ndarray, statistics: pa.Table
+    facts: Facts, check: Check, each: ExampleList, table: pa.Table, statistics: pa.Table
 ) -> Iterator[Violation]:
-    run = facts.manifest.run
-    limit = np.minimum(
-        run.random_k if each.is_random else run.top_k, np.asarray(statistics.column(count_column(each.case)))
-    )
-    yield from check(sizes <= limit, each.column(Field.VALUES), "has more entries than tokens, or than k")
+    """A list holds as many texts as it can. How many texts have a case is not recorded, but lists of one case that
+    leave out nothing are equally long, and a case of many tokens is in as many texts as these take."""
+    run, name = facts.manifest.run, each.column(Field.VALUES)
+    k, count = run.random_k if each.is_random else run.top_k, np.asarray(statistics.column(count_column(each.case)))
+    sizes = Lists.of(table, name).sizes
+    yield from check(sizes <= np.minimum(k, count), name, "has more entries than tokens, or than k")
+    if each.quantity in (Quantity.GATE, Quantity.IN):  # never 0 within a case
+        at_least = np.minimum(k, -(-count // max(1, facts.lengths.max(initial=0))))
+        yield from check(sizes >= at_least, name, "has fewer entries than there must be texts")
+        twin = ExampleList(each.case, Quantity.GATE).column(Field.VALUES)
+        yield from check(sizes == Lists.of(table, twin).sizes, name, f"is not as long as {twin}")
+    else:  # both leave out tokens at which post is 0
+        twin = ExampleList(each.case, None if each.quantity is Quantity.POST else Quantity.POST).column(Field.VALUES)
+        shortest = min(run.top_k, run.random_k)
+        others = np.minimum(Lists.of(table, twin).sizes, shortest)
+        comparable = each.quantity is not Quantity.ACT
+        yield from check((np.minimum(sizes, shortest) == others) | (not comparable), name, f"is not as long as {twin}")
 
 
 def _check_places(facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists]) -> Iterator[Violation]:
@@ -74,6 +88,10 @@ def _check_values(
     )
     yield from check((low <= values) & (values <= high), name, "is beyond the case's min or max", rows)
     if each.is_random:
+        positions = content[Field.POSITIONS].values
+        chance = np.asarray(priorities(content[Field.INDICES].values, positions, facts.manifest.run.seed))
+        falls = np.concatenate([np.ones(min(1, len(ranks)), bool), chance[1:] <= chance[:-1]]) | (ranks == 0)
+        yield from check(falls, name, "is not in the order of chance", rows)
         return
     size, index = np.abs(values), content[Field.INDICES].values
     follows = (size[1:] < size[:-1]) | ((size[1:] == size[:-1]) & (index[1:] > index[:-1]))
@@ -100,25 +118,26 @@ def check_samples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table
             yield from check(column.sizes == size, name, f"does not have {size} samples")
             return
     index, position = (lists[name].values.reshape(table.num_rows, size) for name in ("indices", "positions"))
-    for name, values in (("indices", index), ("positions", position)):
-        yield from check(np.all(values == values[:1], axis=1), name, "is not the same for all neurons")
-    exists = np.all((index >= 0) & (index < len(facts.lengths)), axis=1)
-    yield from check(exists, "indices", "names a text that does not exist")
-    if exists.all():
-        counted = (position >= facts.manifest.run.skip_first) & (position < facts.lengths[index])
-        yield from check(np.all(counted, axis=1), "positions", "names a token that is not counted")
-    yield from _check_sample_values(check, lists, statistics, size)
+    for name, places in (("indices", index), ("positions", position)):
+        yield from check(np.all(places == places[:1], axis=1), name, "is not the same for all neurons")
+    if table.num_rows:
+        chosen = np.array_equal([index[0], position[0]], facts.sampled)
+        yield from check(np.array([chosen]), "positions", "is not the choice that seed and texts give")
+    yield from _check_sample_values(facts, check, lists, statistics)
 
 
 def _check_sample_values(
-    check: Check, lists: Mapping[str, Lists], statistics: pa.Table, size: int
+    facts: Facts, check: Check, lists: Mapping[str, Lists], statistics: pa.Table
 ) -> Iterator[Violation]:
-    gate, linear = (lists[name].values.reshape(statistics.num_rows, size) for name in ("gate", "in"))
+    gate, linear = (lists[name].values.reshape(statistics.num_rows, len(facts.sampled[0])) for name in ("gate", "in"))
+    act = activation(facts.manifest.model.activation)
+    with np.errstate(all="ignore"):
+        usable = np.isfinite(gate) & np.isfinite(act(gate).astype(np.float32) * linear)
     for case, quantity in case_quantities():
         if quantity in (Quantity.ACT, Quantity.POST):
             continue
         inside = (np.sign(gate) == case.gate_sign) & (np.sign(linear) == case.in_sign)
-        inside &= np.isfinite(gate) & np.isfinite(linear)
+        inside &= usable
         values = gate if quantity is Quantity.GATE else linear
         low, high = (
             np.asarray(statistics.column(stat_column(case, quantity, stat)))[:, None] for stat in (Stat.MIN, Stat.MAX)

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+
+from compute.token_texts import fingerprint, first_token
+from compute.verify.facts import Check, Facts, Violation
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import (
     CASES,
@@ -18,8 +21,6 @@ from gluscope_core.vocabulary import (
     stat_column,
 )
 
-from compute.verify.facts import Check, Facts, Violation
-
 
 def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
     texts, model = facts.manifest.texts, facts.manifest.model
@@ -29,6 +30,10 @@ def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]
     if len(index) != texts.texts or len(facts.ids) != texts.tokens:
         found = f"{len(index)} texts of {len(facts.ids)} tokens"
         yield Violation(file, "", "input_ids", f"{found}, the manifest says {texts.texts} of {texts.tokens}")
+    if fingerprint(facts.ids, facts.bounds) != texts.fingerprint:
+        yield Violation(file, "", "input_ids", "are not the tokens that were run, by the manifest's fingerprint")
+    if int((facts.lengths == 0).sum()) != texts.empty or first_token(facts.ids, facts.bounds) != texts.first_token:
+        yield Violation(file, "", "input_ids", "do not fit the manifest's empty or first_token")
     if len(facts.ids) and not 0 <= facts.ids.min() <= facts.ids.max() < model.vocab_size:
         yield Violation(file, "", "input_ids", f"a token id is outside the vocabulary of {model.vocab_size}")
     if (facts.lengths > model.context).any():
@@ -57,6 +62,8 @@ def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violatio
     yield from check(
         total == run.counted_tokens, "*_count", f"cases, zeros and non-finite are not {run.counted_tokens}"
     )
+    for name in ("zero_count", "nonfinite_count", *map(count_column, CASES)):
+        yield from check(column[name] >= 0, name, "is negative")
     yield from check(np.array([each is not None for each in column["flipped"]]), "flipped", "is null")
     for case in CASES:
         yield from _check_case(facts, check, column, case)
@@ -71,7 +78,9 @@ def _check_case(facts: Facts, check: Check, column: Mapping[str, np.ndarray], ca
     occurs = count > 0
     share = count / total if total else np.full(len(count), np.nan)
     yield from check(_same(freq, share, 1e-12), freq_column(case), "is not count / counted tokens")
-    yield from check(np.isnan(error) | ((error >= 0) & (error <= 1)), freq_se_column(case), "is not a standard error")
+    several = (facts.lengths > facts.manifest.run.skip_first).sum() > 1
+    is_error = (error >= 0) & (error <= 1) if several else np.isnan(error)
+    yield from check(is_error, freq_se_column(case), "is not a standard error, or not null for a single text")
     yield from check(
         np.isfinite(column[post_in_column(case)]) == occurs, post_in_column(case), "is not null at count 0"
     )

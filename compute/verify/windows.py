@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from gluscope_core.activations import Activation, activation
-from gluscope_core.vocabulary import LISTS, Field, Quantity
 
 from compute.verify.facts import Check, Facts, Lists, Violation, keys
 from compute.windows import FLOAT16_MAX, tokens_before, window_bounds
+from gluscope_core.activations import Activation, activation
+from gluscope_core.vocabulary import LISTS, Field, Quantity
 
 _HALF_STEP = 2.0**-11  # largest relative error of float16
 _HALF_TINY = 2.0**-24  # its smallest step near 0
@@ -25,8 +25,12 @@ def check_windows(facts: Facts, file: str, table: pa.Table, examples: pa.Table) 
     check = Check(file, table)
     sizes = Lists.of(table, "list_sizes")
     wanted = np.stack([Lists.of(examples, each.column(Field.VALUES)).sizes for each in LISTS], axis=1)
-    if not np.array_equal(sizes.values, wanted.ravel()):
-        yield Violation(file, "", "list_sizes", "are not the lengths of the lists in the examples table")
+    if not (sizes.sizes == len(LISTS)).all():
+        yield from check(sizes.sizes == len(LISTS), "list_sizes", f"are not {len(LISTS)} numbers")
+        return
+    fit = (sizes.values.reshape(wanted.shape) == wanted).all(axis=1)
+    yield from check(fit, "list_sizes", "are not the lengths of the lists in the examples table")
+    if not fit.all():
         return
     for column, field in (("values", Field.VALUES), ("indices", Field.INDICES), ("positions", Field.POSITIONS)):
         packed = Lists.of(table, column)
@@ -37,8 +41,9 @@ def check_windows(facts: Facts, file: str, table: pa.Table, examples: pa.Table) 
         yield from check(same, column, "differs from the examples table", packed.rows)
         if not same.all():
             return
-    yield from _check_window_places(facts, check, table)
-    if Lists.of(table, "gate").sizes.sum() == Lists.of(table, "lengths").values.sum():
+    wrong = list(_check_window_places(facts, check, table))
+    yield from wrong
+    if not wrong:
         yield from _check_window_values(facts, check, table, wanted)
 
 
@@ -52,20 +57,23 @@ def _packed(examples: pa.Table, field: Field, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterator[Violation]:
-    index, rows = Lists.of(table, "indices").values, Lists.of(table, "indices").rows
-    positions, starts, lengths = (Lists.of(table, name).values for name in ("positions", "starts", "lengths"))
-    if not len(index) == len(starts) == len(lengths):
-        yield from check(np.zeros(1, bool), "starts", "are not as many as the examples", rows[:1])
+    indices, positions = Lists.of(table, "indices"), Lists.of(table, "positions")
+    starts, lengths = Lists.of(table, "starts"), Lists.of(table, "lengths")
+    for name, lists in (("starts", starts), ("lengths", lengths)):
+        yield from check(lists.sizes == indices.sizes, name, "does not have one entry per example")
+    if not np.array_equal(starts.sizes, indices.sizes) or not np.array_equal(lengths.sizes, indices.sizes):
         return
-    start, length = window_bounds(positions, facts.lengths[index], facts.manifest.run.window)
-    yield from check(starts == start, "starts", "is not where the window begins", rows)
-    yield from check(lengths == length, "lengths", "is not the window clipped to its text", rows)
+    index, rows = indices.values, indices.rows
+    start, length = window_bounds(positions.values, facts.lengths[index], facts.manifest.run.window)
+    yield from check(starts.values == start, "starts", "is not where the window begins", rows)
+    yield from check(lengths.values == length, "lengths", "is not the window clipped to its text", rows)
+    wanted = np.bincount(rows, weights=length, minlength=table.num_rows)
     for name in ("tokens", "gate", "in"):
-        sizes = Lists.of(table, name).sizes
-        want = np.bincount(rows, weights=lengths, minlength=table.num_rows)
-        yield from check(sizes == want, name, "does not have one entry per token of the windows")
+        yield from check(
+            Lists.of(table, name).sizes == wanted, name, "does not have one entry per token of the windows"
+        )
     tokens = Lists.of(table, "tokens")
-    if len(tokens.values) == length.sum():
+    if np.array_equal(tokens.sizes, wanted):
         offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         text_ids = facts.ids[np.repeat(facts.bounds[index] + start, length) + offset]
         yield from check(tokens.values == text_ids, "tokens", "are not those of the text", tokens.rows)
