@@ -17,6 +17,7 @@ from compute.state import LayerState
 from compute.token_texts import TokenTexts
 from compute.vocab import vocab_table
 from compute.write import record_of, write_table
+from gluscope_core.columns import VocabColumn
 from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import (
@@ -38,7 +39,7 @@ def stage_inputs(staged: Path, texts: TokenTexts, vocab_size: int, tokenizer: Pr
     """What a reader needs beside the figures: the texts as they were run, and the vocabulary."""
     vocab = vocab_table(tokenizer, vocab_size)
     write_table(staged, _VOCAB_PATH, VOCAB_TABLE, [vocab])
-    pieces = vocab.column("bytes").to_pylist()
+    pieces = vocab.column(VocabColumn.BYTES).to_pylist()
     write_table(staged, _TEXTS_PATH, TEXTS_TABLE, _text_rows(texts, pieces))
 
 

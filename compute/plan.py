@@ -35,6 +35,12 @@ class Plan:
         return self.batches[self.shard.index :: self.shard.count]
 
     @property
+    def first_text(self) -> int | None:
+        """The text whose position 0 is recorded; none where texts start differently, so that it would tell nothing."""
+        alike = self.settings.texts.first_token is not None
+        return int(np.flatnonzero(self.texts.lengths)[0]) if alike else None
+
+    @property
     def layers(self) -> tuple[int, ...]:
         return self.settings.run.layers
 

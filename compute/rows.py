@@ -13,6 +13,7 @@ from compute.state import LayerState
 from compute.token_texts import TokenTexts
 from compute.toplists import TopLists
 from compute.windows import tokens_before, window_bounds
+from gluscope_core.columns import NeuronColumn, SampleColumn, WindowColumn
 from gluscope_core.schema import EXAMPLES, LAYER, NEURON, NEURONS, SAMPLES, WINDOWS
 from gluscope_core.vocabulary import (
     CASES,
@@ -47,24 +48,35 @@ class CountedTokens:
         return cls(int(counts.sum()), int((counts**2).sum()), int((counts > 0).sum()))
 
 
+@dataclass(frozen=True)
+class _Ragged:
+    """A column of lists: all values end to end, and how many each row has."""
+
+    flat: np.ndarray
+    sizes: np.ndarray
+
+
+_Columns = dict[str, np.ndarray | _Ragged]
+
+
 def neuron_rows(layer: int, state: LayerState, tokens: CountedTokens) -> pa.Table:
     """Statistics of all neurons of a layer. What only the weights can say is null."""
     moments = state.moments
-    columns: dict[str, np.ndarray | pa.Array] = {
+    columns: _Columns = {
         LAYER: np.full(state.neurons, layer),
         NEURON: np.arange(state.neurons),
-        "flipped": _numpy(state.signs.flipped),
-        "zero_count": _numpy(moments.zero),
-        "nonfinite_count": _numpy(moments.nonfinite),
+        NeuronColumn.FLIPPED: _numpy(state.signs.flipped),
+        NeuronColumn.ZERO_COUNT: _numpy(moments.zero),
+        NeuronColumn.NONFINITE_COUNT: _numpy(moments.nonfinite),
         **_case_columns(moments, tokens),
-        "mean_gain": _mean_gain(moments),
+        NeuronColumn.MEAN_GAIN: _mean_gain(moments),
     }
     if bool(state.first.filled[0]):
-        columns |= {"first_gate": _numpy(state.first.gate[0]), "first_in": _numpy(state.first.linear[0])}
-    empty = pa.nulls(state.neurons)
-    return pa.table(
-        {field.name: _column(columns.get(field.name, empty), field.type) for field in NEURONS}, schema=NEURONS
-    )
+        columns |= {
+            NeuronColumn.FIRST_GATE: _numpy(state.first.gate[0]),
+            NeuronColumn.FIRST_IN: _numpy(state.first.linear[0]),
+        }
+    return _table(NEURONS, columns, state.neurons)
 
 
 def _case_columns(moments: Moments, tokens: CountedTokens) -> dict[str, np.ndarray]:
@@ -111,7 +123,7 @@ def _mean_gain(moments: Moments) -> np.ndarray:
 
 def example_rows(layer: int, state: LayerState) -> pa.Table:
     """All lists of all neurons of a layer."""
-    columns: dict[str, np.ndarray | pa.Array] = {LAYER: np.full(state.neurons, layer), NEURON: np.arange(state.neurons)}
+    columns: _Columns = {LAYER: np.full(state.neurons, layer), NEURON: np.arange(state.neurons)}
     ranked = replace(state, top=state.top.best_first(), random=state.random.best_first())
     for each, lists, i in _each_list(ranked):
         there = _numpy(lists.key[i]) > 0
@@ -121,11 +133,8 @@ def example_rows(layer: int, state: LayerState) -> pa.Table:
             Field.POSITIONS: _numpy(lists.position[i]),
         }
         for field, values in content.items():
-            kind = EXAMPLES.field(each.column(field)).type
-            columns[each.column(field)] = _lists(values[there], there.sum(axis=1), kind)
-    return pa.table(
-        {name: _column(columns[name], EXAMPLES.field(name).type) for name in EXAMPLES.names}, schema=EXAMPLES
-    )
+            columns[each.column(field)] = _Ragged(values[there], there.sum(axis=1))
+    return _table(EXAMPLES, columns, state.neurons)
 
 
 def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.ndarray) -> pa.Table:
@@ -143,34 +152,34 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
     inside = (place >= offset[:, None]) & (place < (offset + length)[:, None])
     token_at = (texts.bounds[index] + start - offset)[:, None] + place
     widths = _sums(length, per_neuron)
-    columns = {
+    columns: _Columns = {
         LAYER: np.full(len(neurons), layer),
         NEURON: neurons,
-        "list_sizes": _lists(there.sum(axis=2).ravel(), np.full(len(neurons), there.shape[1]), pa.list_(pa.int16())),
-        "values": _lists(entries.value[there], per_neuron, pa.list_(pa.float32())),
-        "indices": _lists(index, per_neuron, pa.list_(pa.int32())),
-        "positions": _lists(position, per_neuron, pa.list_(pa.int32())),
-        "starts": _lists(start, per_neuron, pa.list_(pa.int32())),
-        "lengths": _lists(length, per_neuron, pa.list_(pa.int16())),
-        "tokens": _lists(texts.ids[token_at[inside]], widths, pa.list_(pa.int32())),
-        "gate": _lists(entries.gate[there][inside], widths, pa.list_(pa.float16())),
-        "in": _lists(entries.linear[there][inside], widths, pa.list_(pa.float16())),
+        WindowColumn.LIST_SIZES: _Ragged(there.sum(axis=2).ravel(), np.full(len(neurons), there.shape[1])),
+        WindowColumn.VALUES: _Ragged(entries.value[there], per_neuron),
+        WindowColumn.INDICES: _Ragged(index, per_neuron),
+        WindowColumn.POSITIONS: _Ragged(position, per_neuron),
+        WindowColumn.STARTS: _Ragged(start, per_neuron),
+        WindowColumn.LENGTHS: _Ragged(length, per_neuron),
+        WindowColumn.TOKENS: _Ragged(texts.ids[token_at[inside]], widths),
+        WindowColumn.GATE: _Ragged(entries.gate[there][inside], widths),
+        WindowColumn.IN: _Ragged(entries.linear[there][inside], widths),
     }
-    return pa.table({name: _column(columns[name], WINDOWS.field(name).type) for name in WINDOWS.names}, schema=WINDOWS)
+    return _table(WINDOWS, columns, len(neurons))
 
 
 def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.ndarray) -> pa.Table:
     """gate and in of all neurons of a layer at the sampled positions."""
     sizes = np.full(state.neurons, len(index))
-    columns = {
+    columns: _Columns = {
         LAYER: np.full(state.neurons, layer),
         NEURON: np.arange(state.neurons),
-        "gate": _lists(_numpy(state.samples.gate.T).ravel(), sizes, pa.list_(pa.float32())),
-        "in": _lists(_numpy(state.samples.linear.T).ravel(), sizes, pa.list_(pa.float32())),
-        "indices": _lists(np.tile(index, state.neurons), sizes, pa.list_(pa.int32())),
-        "positions": _lists(np.tile(position, state.neurons), sizes, pa.list_(pa.int32())),
+        SampleColumn.GATE: _Ragged(_numpy(state.samples.gate.T).ravel(), sizes),
+        SampleColumn.IN: _Ragged(_numpy(state.samples.linear.T).ravel(), sizes),
+        SampleColumn.INDICES: _Ragged(np.tile(index, state.neurons), sizes),
+        SampleColumn.POSITIONS: _Ragged(np.tile(position, state.neurons), sizes),
     }
-    return pa.table({name: _column(columns[name], SAMPLES.field(name).type) for name in SAMPLES.names}, schema=SAMPLES)
+    return _table(SAMPLES, columns, state.neurons)
 
 
 @dataclass(frozen=True)
@@ -220,16 +229,21 @@ def _sums(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return total[bounds[1:]] - total[bounds[:-1]]
 
 
-def _lists(flat: np.ndarray, sizes: np.ndarray, kind: pa.ListType) -> pa.ListArray:
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    values = pa.array(flat.astype(kind.value_type.to_pandas_dtype(), copy=False))
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind)
+def _table(schema: pa.Schema, columns: _Columns, rows: int) -> pa.Table:
+    """Columns that are not given are null."""
+    nothing = np.full(rows, np.nan)
+    return pa.table(
+        [_column(columns.get(name, nothing), schema.field(name).type) for name in schema.names], schema=schema
+    )
 
 
-def _column(values: np.ndarray | pa.Array, kind: pa.DataType) -> pa.Array:
-    """NaN is how numpy says that there is no figure; a table says null."""
-    array = pa.array(values, from_pandas=True) if isinstance(values, np.ndarray) else values
-    return array.cast(kind)
+def _column(values: np.ndarray | _Ragged, kind: pa.DataType) -> pa.Array:
+    """NaN is how numpy says that there is no figure, and a table says null; within lists NaN is a value."""
+    if isinstance(values, np.ndarray):
+        return pa.array(values, from_pandas=True).cast(kind)
+    offsets = np.concatenate([[0], np.cumsum(values.sizes)]).astype(np.int32)
+    flat = values.flat.astype(kind.value_type.to_pandas_dtype(), copy=False)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat), type=kind)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -82,7 +82,8 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     model = load_model(plan.source, plan.settings.model, plan.layers[-1], plan.device)
     fresh = _aligned_states(plan, model)
     states = fresh if marker is None else checkpoint.load(marker, plan.layers, plan.device)
-    watch = Watch(states, plan, torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens)
+    reduction = torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens
+    watch = Watch(states, reduction, plan.sampled, plan.first_text)
     for layer in plan.layers:
         watch.attach(layer, model.mlps[layer])
     saver = Saver(checkpoint, config.checkpoint_share, states)

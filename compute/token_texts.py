@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gluscope_core.columns import TextColumn
 from gluscope_core.errors import TextsUnusable
 
 
@@ -52,11 +53,11 @@ class TokenTexts:
         """Text and source of every row, where the files have such columns, of strings."""
         for path in self.paths:
             file = pq.ParquetFile(path)
-            have = [name for name in ("text", "source") if _holds_strings(file.schema_arrow, name)]
-            for batch in file.iter_batches(batch_size=1024, columns=[*have, "input_ids"]):
+            have = [name for name in (TextColumn.TEXT, TextColumn.SOURCE) if _holds_strings(file.schema_arrow, name)]
+            for batch in file.iter_batches(batch_size=1024, columns=[*have, TextColumn.INPUT_IDS]):
                 columns = [
                     _decoded(batch.column(name)) if name in have else [None] * batch.num_rows
-                    for name in ("text", "source")
+                    for name in (TextColumn.TEXT, TextColumn.SOURCE)
                 ]
                 yield from zip(*columns, strict=True)
 
@@ -103,7 +104,7 @@ def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     try:
         file = pq.ParquetFile(path)
         _check_type(path, file.schema_arrow)
-        for batch in file.iter_batches(batch_size=4096, columns=["input_ids"]):
+        for batch in file.iter_batches(batch_size=4096, columns=[TextColumn.INPUT_IDS]):
             column = batch.column(0).cast(pa.list_(pa.int64()))
             if column.flatten().null_count:
                 raise TextsUnusable(f"{path}: a text has a token id that is null; write the file again")
@@ -116,9 +117,9 @@ def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _check_type(path: Path, schema: pa.Schema) -> None:
-    if "input_ids" not in schema.names:
+    if TextColumn.INPUT_IDS not in schema.names:
         raise TextsUnusable(f"{path} has no column input_ids: tokenise the texts first")
-    kind = schema.field("input_ids").type
+    kind = schema.field(TextColumn.INPUT_IDS).type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not pa.types.is_integer(kind.value_type):
         raise TextsUnusable(f"{path}: column input_ids is {kind}, expected lists of integers")

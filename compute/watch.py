@@ -9,7 +9,6 @@ from torch import Tensor
 from compute.batches import Batch
 from compute.checkpoint import States
 from compute.gated import GatedMLP
-from compute.plan import Plan
 from compute.reduce import Activations, Reduction
 from compute.state import SampleSlots
 
@@ -17,13 +16,13 @@ from compute.state import SampleSlots
 class Watch:
     """Keeps the states of all recorded layers up to date while batches run through the model."""
 
-    def __init__(self, states: States, plan: Plan, reduction: Reduction) -> None:
+    def __init__(
+        self, states: States, reduction: Reduction, sampled: tuple[np.ndarray, np.ndarray], first_text: int | None
+    ) -> None:
         self.states = states
-        self._sampled = plan.sampled
-        # Position 0 tells something of a neuron only where every text starts alike.
-        alike = plan.settings.texts.first_token is not None
-        self._first_text = int(np.flatnonzero(plan.texts.lengths)[0]) if alike else -1
         self._reduction = reduction
+        self._sampled = sampled
+        self._first = np.array([] if first_text is None else [first_text], np.int64)
 
     def attach(self, layer: int, mlp: GatedMLP) -> None:
         mlp.observe(partial(self._take, layer))
@@ -33,12 +32,12 @@ class Watch:
         self._batch = batch
         device = batch.ids.device
         self._samples = _slots(texts, *self._sampled, device)
-        self._first = _slots(texts, np.array([self._first_text]), np.array([0]), device)
+        self._first_position = _slots(texts, self._first, np.zeros_like(self._first), device)
 
     def _take(self, layer: int, gate: Tensor, linear: Tensor, act: Tensor) -> None:
         batch = self._batch
         seen = Activations(gate, linear, act, batch.counted, batch.priority, batch.texts, batch.lengths)
-        self.states[layer] = self.states[layer].observe(seen, self._reduction, self._samples, self._first)
+        self.states[layer] = self.states[layer].observe(seen, self._reduction, self._samples, self._first_position)
 
 
 def _slots(texts: np.ndarray, text: np.ndarray, position: np.ndarray, device: torch.device) -> SampleSlots:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from gluscope_core.columns import SampleColumn, VocabColumn, WindowColumn
 from gluscope_core.errors import (
     DatasetBeingUpdated,
     DatasetDamaged,
@@ -54,7 +55,7 @@ class Dataset:
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
         row = self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron))
-        return pd.DataFrame({name: _values(row, name) for name in ("gate", "in", "indices", "positions")})
+        return pd.DataFrame({name.value: _values(row, name) for name in SampleColumn})
 
     def text(self, index: int) -> dict[str, object]:
         """One text: its token ids, the string if there was one, and its source."""
@@ -68,7 +69,7 @@ class Dataset:
     @cached_property
     def vocab(self) -> pd.DataFrame:
         """Token id to bytes and display string."""
-        return self.read_table(VOCAB_TABLE.name).to_pandas().set_index("id")
+        return self.read_table(VOCAB_TABLE.name).to_pandas().set_index(VocabColumn.ID.value)
 
     def has(self, table: str) -> bool:
         return bool(self.manifest.files_of(table))
@@ -147,14 +148,14 @@ def _unpack_lists(row: pa.Table) -> pd.DataFrame:
 
 def _unpack_windows(row: pa.Table) -> pd.DataFrame:
     """The packed row of one neuron, one row per example."""
-    frame = _keys(LISTS, _values(row, "list_sizes"))
-    frame["value"] = _values(row, "values")
-    frame["index"] = _values(row, "indices")
-    frame["position"] = _values(row, "positions")
-    frame["start"] = _values(row, "starts")
-    bounds = np.cumsum(_values(row, "lengths"), dtype=np.int64)[:-1]
-    for name in ("tokens", "gate", "in"):
-        frame[name] = np.split(_values(row, name), bounds) if len(frame) else []
+    frame = _keys(LISTS, _values(row, WindowColumn.LIST_SIZES))
+    frame["value"] = _values(row, WindowColumn.VALUES)
+    frame["index"] = _values(row, WindowColumn.INDICES)
+    frame["position"] = _values(row, WindowColumn.POSITIONS)
+    frame["start"] = _values(row, WindowColumn.STARTS)
+    bounds = np.cumsum(_values(row, WindowColumn.LENGTHS), dtype=np.int64)[:-1]
+    for name in (WindowColumn.TOKENS, WindowColumn.GATE, WindowColumn.IN):
+        frame[name.value] = np.split(_values(row, name), bounds) if len(frame) else []
     return frame
 
 

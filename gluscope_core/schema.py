@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from gluscope_core.columns import NeuronColumn, SampleColumn, TextColumn, VocabColumn, WindowColumn
 from gluscope_core.vocabulary import (
     CASES,
     LISTS,
@@ -21,17 +22,17 @@ from gluscope_core.vocabulary import (
 FORMAT_VERSION = 1
 
 LAYER, NEURON = "layer", "neuron"
-COSINES = ("cos_gate_in", "cos_gate_out", "cos_in_out")
-NORMS = ("norm_gate", "norm_in", "norm_out")
+COSINES = (NeuronColumn.COS_GATE_IN, NeuronColumn.COS_GATE_OUT, NeuronColumn.COS_IN_OUT)
+NORMS = (NeuronColumn.NORM_GATE, NeuronColumn.NORM_IN, NeuronColumn.NORM_OUT)
 ROLE_SCORES = (
-    "unembed_variance",
-    "unembed_skew",
-    "unembed_kurtosis",
-    "mean_post_skew",
-    "entropy_share",
-    "entropy_share_chance",
-    "attention_next_layer",
-    "attention_later_layers",
+    NeuronColumn.UNEMBED_VARIANCE,
+    NeuronColumn.UNEMBED_SKEW,
+    NeuronColumn.UNEMBED_KURTOSIS,
+    NeuronColumn.MEAN_POST_SKEW,
+    NeuronColumn.ENTROPY_SHARE,
+    NeuronColumn.ENTROPY_SHARE_CHANCE,
+    NeuronColumn.ATTENTION_NEXT_LAYER,
+    NeuronColumn.ATTENTION_LATER_LAYERS,
 )
 
 _KEY = [pa.field(LAYER, pa.int32(), nullable=False), pa.field(NEURON, pa.int32(), nullable=False)]
@@ -58,8 +59,8 @@ def _case_fields() -> list[pa.Field]:
 # Columns of the neurons table that the stage `weights` fills; null until it has run.
 WEIGHT_FIELDS = [
     *(pa.field(name, pa.float32()) for name in (*COSINES, *NORMS)),
-    pa.field("io_class", pa.string()),
-    pa.field("role", pa.string()),
+    pa.field(NeuronColumn.IO_CLASS, pa.string()),
+    pa.field(NeuronColumn.ROLE, pa.string()),
     *(pa.field(role.column, pa.bool_()) for role in Role),
     *(pa.field(name, pa.float32()) for name in ROLE_SCORES),
 ]
@@ -67,14 +68,14 @@ WEIGHT_FIELDS = [
 NEURONS = pa.schema(
     [
         *_KEY,
-        pa.field("flipped", pa.bool_()),
-        pa.field("zero_count", pa.int64()),
-        pa.field("nonfinite_count", pa.int64()),
+        pa.field(NeuronColumn.FLIPPED, pa.bool_()),
+        pa.field(NeuronColumn.ZERO_COUNT, pa.int64()),
+        pa.field(NeuronColumn.NONFINITE_COUNT, pa.int64()),
         *_case_fields(),
-        pa.field("mean_gain", pa.float64()),
-        pa.field("effective_io", pa.float64()),
-        pa.field("first_gate", pa.float32()),
-        pa.field("first_in", pa.float32()),
+        pa.field(NeuronColumn.MEAN_GAIN, pa.float64()),
+        pa.field(NeuronColumn.EFFECTIVE_IO, pa.float64()),
+        pa.field(NeuronColumn.FIRST_GATE, pa.float32()),
+        pa.field(NeuronColumn.FIRST_IN, pa.float32()),
         *WEIGHT_FIELDS,
     ]
 )
@@ -89,42 +90,42 @@ EXAMPLES = pa.schema(
 WINDOWS = pa.schema(
     [
         *_KEY,
-        pa.field("list_sizes", pa.list_(pa.int16())),
-        pa.field("values", pa.list_(pa.float32())),
-        pa.field("indices", pa.list_(pa.int32())),
-        pa.field("positions", pa.list_(pa.int32())),
-        pa.field("starts", pa.list_(pa.int32())),
-        pa.field("lengths", pa.list_(pa.int16())),
-        pa.field("tokens", pa.list_(pa.int32())),
-        pa.field("gate", pa.list_(pa.float16())),
-        pa.field("in", pa.list_(pa.float16())),
+        pa.field(WindowColumn.LIST_SIZES, pa.list_(pa.int16())),
+        pa.field(WindowColumn.VALUES, pa.list_(pa.float32())),
+        pa.field(WindowColumn.INDICES, pa.list_(pa.int32())),
+        pa.field(WindowColumn.POSITIONS, pa.list_(pa.int32())),
+        pa.field(WindowColumn.STARTS, pa.list_(pa.int32())),
+        pa.field(WindowColumn.LENGTHS, pa.list_(pa.int16())),
+        pa.field(WindowColumn.TOKENS, pa.list_(pa.int32())),
+        pa.field(WindowColumn.GATE, pa.list_(pa.float16())),
+        pa.field(WindowColumn.IN, pa.list_(pa.float16())),
     ]
 )
 
 SAMPLES = pa.schema(
     [
         *_KEY,
-        pa.field("gate", pa.list_(pa.float32())),
-        pa.field("in", pa.list_(pa.float32())),
-        pa.field("indices", pa.list_(pa.int32())),
-        pa.field("positions", pa.list_(pa.int32())),
+        pa.field(SampleColumn.GATE, pa.list_(pa.float32())),
+        pa.field(SampleColumn.IN, pa.list_(pa.float32())),
+        pa.field(SampleColumn.INDICES, pa.list_(pa.int32())),
+        pa.field(SampleColumn.POSITIONS, pa.list_(pa.int32())),
     ]
 )
 
 TEXTS = pa.schema(
     [
-        pa.field("index", pa.int32(), nullable=False),
-        pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
-        pa.field("text", pa.string()),
-        pa.field("source", pa.string()),
+        pa.field(TextColumn.INDEX, pa.int32(), nullable=False),
+        pa.field(TextColumn.INPUT_IDS, pa.list_(pa.int32()), nullable=False),
+        pa.field(TextColumn.TEXT, pa.string()),
+        pa.field(TextColumn.SOURCE, pa.string()),
     ]
 )
 
 VOCAB = pa.schema(
     [
-        pa.field("id", pa.int32(), nullable=False),
-        pa.field("bytes", pa.binary()),
-        pa.field("display", pa.string(), nullable=False),
+        pa.field(VocabColumn.ID, pa.int32(), nullable=False),
+        pa.field(VocabColumn.BYTES, pa.binary()),
+        pa.field(VocabColumn.DISPLAY, pa.string(), nullable=False),
     ]
 )
 

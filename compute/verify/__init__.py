@@ -12,6 +12,7 @@ from compute.verify.facts import Facts, Violation
 from compute.verify.lists import check_examples, check_samples
 from compute.verify.statistics import check_neurons, check_texts, check_vocab
 from compute.verify.windows import check_windows
+from gluscope_core.columns import TextColumn
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, read_manifest
@@ -80,7 +81,7 @@ def _problem_with(folder: Path, record: FileRecord) -> str | None:
 
 
 def _check_content(dataset: Dataset) -> Iterator[Violation]:
-    texts = dataset.read_table(TEXTS_TABLE.name, ["index", "input_ids"])
+    texts = dataset.read_table(TEXTS_TABLE.name, [TextColumn.INDEX, TextColumn.INPUT_IDS])
     facts = Facts.of(dataset.manifest, texts)
     yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts)
     yield from check_vocab(facts, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from compute.chance import sample_positions
 from gluscope_core.activations import activation
+from gluscope_core.columns import TextColumn
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import Case, Quantity
@@ -37,7 +38,7 @@ class Facts:
 
     @classmethod
     def of(cls, manifest: Manifest, texts: pa.Table) -> "Facts":
-        lists = Lists.of(texts, "input_ids")
+        lists = Lists.of(texts, TextColumn.INPUT_IDS)
         return cls(manifest, lists.values, np.concatenate([[0], np.cumsum(lists.sizes)]))
 
     @property

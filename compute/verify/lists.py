@@ -8,6 +8,7 @@ import pyarrow as pa
 from compute.chance import priorities
 from compute.verify.facts import Check, Facts, Lists, Violation, same_neurons
 from gluscope_core.activations import activation
+from gluscope_core.columns import SampleColumn
 from gluscope_core.vocabulary import (
     LISTS,
     ExampleList,
@@ -111,25 +112,33 @@ def check_samples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table
         yield Violation(file, "", "", "rows are not those of the neurons table")
         return
     check = Check(file, table)
-    lists = {name: Lists.of(table, name) for name in ("gate", "in", "indices", "positions")}
+    lists = {
+        name: Lists.of(table, name)
+        for name in (SampleColumn.GATE, SampleColumn.IN, SampleColumn.INDICES, SampleColumn.POSITIONS)
+    }
     size = min(facts.manifest.run.samples, facts.manifest.run.counted_tokens)
     for name, column in lists.items():
         if (column.sizes != size).any():
             yield from check(column.sizes == size, name, f"does not have {size} samples")
             return
-    index, position = (lists[name].values.reshape(table.num_rows, size) for name in ("indices", "positions"))
-    for name, places in (("indices", index), ("positions", position)):
+    index, position = (
+        lists[name].values.reshape(table.num_rows, size) for name in (SampleColumn.INDICES, SampleColumn.POSITIONS)
+    )
+    for name, places in ((SampleColumn.INDICES, index), (SampleColumn.POSITIONS, position)):
         yield from check(np.all(places == places[:1], axis=1), name, "is not the same for all neurons")
     if table.num_rows:
         chosen = np.array_equal([index[0], position[0]], facts.sampled)
-        yield from check(np.array([chosen]), "positions", "is not the choice that seed and texts give")
+        yield from check(np.array([chosen]), SampleColumn.POSITIONS, "is not the choice that seed and texts give")
     yield from _check_sample_values(facts, check, lists, statistics)
 
 
 def _check_sample_values(
-    facts: Facts, check: Check, lists: Mapping[str, Lists], statistics: pa.Table
+    facts: Facts, check: Check, lists: Mapping[SampleColumn, Lists], statistics: pa.Table
 ) -> Iterator[Violation]:
-    gate, linear = (lists[name].values.reshape(statistics.num_rows, len(facts.sampled[0])) for name in ("gate", "in"))
+    gate, linear = (
+        lists[name].values.reshape(statistics.num_rows, len(facts.sampled[0]))
+        for name in (SampleColumn.GATE, SampleColumn.IN)
+    )
     act = activation(facts.manifest.model.activation)
     with np.errstate(all="ignore"):
         usable = np.isfinite(gate) & np.isfinite(act(gate).astype(np.float32) * linear)
@@ -142,6 +151,6 @@ def _check_sample_values(
         low, high = (
             np.asarray(statistics.column(stat_column(case, quantity, stat)))[:, None] for stat in (Stat.MIN, Stat.MAX)
         )
-        name = "gate" if quantity is Quantity.GATE else "in"
+        name = SampleColumn.GATE if quantity is Quantity.GATE else SampleColumn.IN
         bounded = (low <= values) & (values <= high)
         yield from check(np.all(~inside | bounded, axis=1), name, f"is beyond min or max of {case.column}")

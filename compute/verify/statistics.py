@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from compute.token_texts import fingerprint, first_token
 from compute.verify.facts import Check, Facts, Violation
+from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import (
     CASES,
@@ -24,29 +25,31 @@ from gluscope_core.vocabulary import (
 
 def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
     texts, model = facts.manifest.texts, facts.manifest.model
-    index = np.asarray(table.column("index"))
+    index = np.asarray(table.column(TextColumn.INDEX))
     if not np.array_equal(index, np.arange(len(index))):
-        yield Violation(file, "", "index", "does not count the texts from 0")
+        yield Violation(file, "", TextColumn.INDEX, "does not count the texts from 0")
     if len(index) != texts.texts or len(facts.ids) != texts.tokens:
         found = f"{len(index)} texts of {len(facts.ids)} tokens"
-        yield Violation(file, "", "input_ids", f"{found}, the manifest says {texts.texts} of {texts.tokens}")
+        yield Violation(file, "", TextColumn.INPUT_IDS, f"{found}, the manifest says {texts.texts} of {texts.tokens}")
     if fingerprint(facts.ids, facts.bounds) != texts.fingerprint:
-        yield Violation(file, "", "input_ids", "are not the tokens that were run, by the manifest's fingerprint")
+        yield Violation(
+            file, "", TextColumn.INPUT_IDS, "are not the tokens that were run, by the manifest's fingerprint"
+        )
     if int((facts.lengths == 0).sum()) != texts.empty or first_token(facts.ids, facts.bounds) != texts.first_token:
-        yield Violation(file, "", "input_ids", "do not fit the manifest's empty or first_token")
+        yield Violation(file, "", TextColumn.INPUT_IDS, "do not fit the manifest's empty or first_token")
     if len(facts.ids) and not 0 <= facts.ids.min() <= facts.ids.max() < model.vocab_size:
-        yield Violation(file, "", "input_ids", f"a token id is outside the vocabulary of {model.vocab_size}")
+        yield Violation(file, "", TextColumn.INPUT_IDS, f"a token id is outside the vocabulary of {model.vocab_size}")
     if (facts.lengths > model.context).any():
-        yield Violation(file, "", "input_ids", f"a text is longer than the context of {model.context}")
+        yield Violation(file, "", TextColumn.INPUT_IDS, f"a text is longer than the context of {model.context}")
     counted = int(np.maximum(facts.lengths - facts.manifest.run.skip_first, 0).sum())
     if counted != facts.manifest.run.counted_tokens:
         said = facts.manifest.run.counted_tokens
-        yield Violation(file, "", "input_ids", f"{counted} tokens are counted, the manifest says {said}")
+        yield Violation(file, "", TextColumn.INPUT_IDS, f"{counted} tokens are counted, the manifest says {said}")
 
 
 def check_vocab(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
-    if not np.array_equal(np.asarray(table.column("id")), np.arange(facts.manifest.model.vocab_size)):
-        yield Violation(file, "", "id", f"does not count the {facts.manifest.model.vocab_size} tokens from 0")
+    if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(facts.manifest.model.vocab_size)):
+        yield Violation(file, "", VocabColumn.ID, f"does not count the {facts.manifest.model.vocab_size} tokens from 0")
 
 
 def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
@@ -56,20 +59,26 @@ def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violatio
         yield Violation(file, "", "", f"rows are not layers {run.layers} of {model.d_mlp} neurons each, in order")
         return
     check = Check(file, table)
-    column = {name: table.column(name).to_numpy() for name in table.column_names if name not in ("io_class", "role")}
+    column = {
+        name: table.column(name).to_numpy()
+        for name in table.column_names
+        if name not in (NeuronColumn.IO_CLASS, NeuronColumn.ROLE)
+    }
     counts = {case: column[count_column(case)] for case in CASES}
-    total = sum(counts.values()) + column["zero_count"] + column["nonfinite_count"]
+    total = sum(counts.values()) + column[NeuronColumn.ZERO_COUNT] + column[NeuronColumn.NONFINITE_COUNT]
     yield from check(
         total == run.counted_tokens, "*_count", f"cases, zeros and non-finite are not {run.counted_tokens}"
     )
-    for name in ("zero_count", "nonfinite_count", *map(count_column, CASES)):
+    for name in (NeuronColumn.ZERO_COUNT, NeuronColumn.NONFINITE_COUNT, *map(count_column, CASES)):
         yield from check(column[name] >= 0, name, "is negative")
-    yield from check(np.array([each is not None for each in column["flipped"]]), "flipped", "is null")
+    yield from check(
+        np.array([each is not None for each in column[NeuronColumn.FLIPPED]]), NeuronColumn.FLIPPED, "is null"
+    )
     for case in CASES:
         yield from _check_case(facts, check, column, case)
-    yield from check(_gain_follows(column), "mean_gain", "does not follow from post_in and in")
-    if column["nonfinite_count"].sum() != facts.manifest.nonfinite_values:
-        yield Violation(file, "", "nonfinite_count", "does not add up to the manifest's nonfinite_values")
+    yield from check(_gain_follows(column), NeuronColumn.MEAN_GAIN, "does not follow from post_in and in")
+    if column[NeuronColumn.NONFINITE_COUNT].sum() != facts.manifest.nonfinite_values:
+        yield Violation(file, "", NeuronColumn.NONFINITE_COUNT, "does not add up to the manifest's nonfinite_values")
 
 
 def _check_case(facts: Facts, check: Check, column: Mapping[str, np.ndarray], case: Case) -> Iterator[Violation]:
@@ -110,12 +119,12 @@ def _gain_follows(column: Mapping[str, np.ndarray]) -> np.ndarray:
         return np.nan_to_num(column[name].astype(float)) * column[count_column(case)]
 
     gained = sum(total(post_in_column(case), case) for case in CASES)
-    read = np.zeros(len(column["mean_gain"]))
+    read = np.zeros(len(column[NeuronColumn.MEAN_GAIN]))
     for case in CASES:
         mean, std = (np.nan_to_num(column[stat_column(case, Quantity.IN, stat)]) for stat in (Stat.MEAN, Stat.STD))
         read += (mean**2 + std**2) * column[count_column(case)]
-    follows = np.abs(column["mean_gain"] * read - gained) <= 1e-6 * np.maximum(read, np.abs(gained))
-    return (column["zero_count"] > 0) | (read == 0) | follows
+    follows = np.abs(column[NeuronColumn.MEAN_GAIN] * read - gained) <= 1e-6 * np.maximum(read, np.abs(gained))
+    return (column[NeuronColumn.ZERO_COUNT] > 0) | (read == 0) | follows
 
 
 def _same(values: np.ndarray, others: np.ndarray, tolerance: float) -> np.ndarray:

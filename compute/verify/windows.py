@@ -8,6 +8,7 @@ import pyarrow as pa
 from compute.verify.facts import Check, Facts, Lists, Violation, keys
 from compute.windows import FLOAT16_MAX, tokens_before, window_bounds
 from gluscope_core.activations import Activation, activation
+from gluscope_core.columns import WindowColumn
 from gluscope_core.vocabulary import LISTS, Field, Quantity
 
 _HALF_STEP = 2.0**-11  # largest relative error of float16
@@ -23,16 +24,20 @@ def check_windows(facts: Facts, file: str, table: pa.Table, examples: pa.Table) 
         return
     examples = examples.take(mine)
     check = Check(file, table)
-    sizes = Lists.of(table, "list_sizes")
+    sizes = Lists.of(table, WindowColumn.LIST_SIZES)
     wanted = np.stack([Lists.of(examples, each.column(Field.VALUES)).sizes for each in LISTS], axis=1)
     if not (sizes.sizes == len(LISTS)).all():
-        yield from check(sizes.sizes == len(LISTS), "list_sizes", f"are not {len(LISTS)} numbers")
+        yield from check(sizes.sizes == len(LISTS), WindowColumn.LIST_SIZES, f"are not {len(LISTS)} numbers")
         return
     fit = (sizes.values.reshape(wanted.shape) == wanted).all(axis=1)
-    yield from check(fit, "list_sizes", "are not the lengths of the lists in the examples table")
+    yield from check(fit, WindowColumn.LIST_SIZES, "are not the lengths of the lists in the examples table")
     if not fit.all():
         return
-    for column, field in (("values", Field.VALUES), ("indices", Field.INDICES), ("positions", Field.POSITIONS)):
+    for column, field in (
+        (WindowColumn.VALUES, Field.VALUES),
+        (WindowColumn.INDICES, Field.INDICES),
+        (WindowColumn.POSITIONS, Field.POSITIONS),
+    ):
         packed = Lists.of(table, column)
         if not np.array_equal(packed.sizes, wanted.sum(axis=1)):
             yield Violation(file, "", column, "does not have one entry per example")
@@ -57,38 +62,38 @@ def _packed(examples: pa.Table, field: Field, sizes: np.ndarray) -> np.ndarray:
 
 
 def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterator[Violation]:
-    indices, positions = Lists.of(table, "indices"), Lists.of(table, "positions")
-    starts, lengths = Lists.of(table, "starts"), Lists.of(table, "lengths")
-    for name, lists in (("starts", starts), ("lengths", lengths)):
+    indices, positions = Lists.of(table, WindowColumn.INDICES), Lists.of(table, WindowColumn.POSITIONS)
+    starts, lengths = Lists.of(table, WindowColumn.STARTS), Lists.of(table, WindowColumn.LENGTHS)
+    for name, lists in ((WindowColumn.STARTS, starts), (WindowColumn.LENGTHS, lengths)):
         yield from check(lists.sizes == indices.sizes, name, "does not have one entry per example")
     if not np.array_equal(starts.sizes, indices.sizes) or not np.array_equal(lengths.sizes, indices.sizes):
         return
     index, rows = indices.values, indices.rows
     start, length = window_bounds(positions.values, facts.lengths[index], facts.manifest.run.window)
-    yield from check(starts.values == start, "starts", "is not where the window begins", rows)
-    yield from check(lengths.values == length, "lengths", "is not the window clipped to its text", rows)
+    yield from check(starts.values == start, WindowColumn.STARTS, "is not where the window begins", rows)
+    yield from check(lengths.values == length, WindowColumn.LENGTHS, "is not the window clipped to its text", rows)
     wanted = np.bincount(rows, weights=length, minlength=table.num_rows)
-    for name in ("tokens", "gate", "in"):
+    for name in (WindowColumn.TOKENS, WindowColumn.GATE, WindowColumn.IN):
         yield from check(
             Lists.of(table, name).sizes == wanted, name, "does not have one entry per token of the windows"
         )
-    tokens = Lists.of(table, "tokens")
+    tokens = Lists.of(table, WindowColumn.TOKENS)
     if np.array_equal(tokens.sizes, wanted):
         offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         text_ids = facts.ids[np.repeat(facts.bounds[index] + start, length) + offset]
-        yield from check(tokens.values == text_ids, "tokens", "are not those of the text", tokens.rows)
+        yield from check(tokens.values == text_ids, WindowColumn.TOKENS, "are not those of the text", tokens.rows)
 
 
 def _check_window_values(facts: Facts, check: Check, table: pa.Table, sizes: np.ndarray) -> Iterator[Violation]:
     """Listed values follow from gate and in at their positions, within what float16 can say."""
-    lengths, rows = Lists.of(table, "lengths").values, Lists.of(table, "lengths").rows
+    lengths, rows = Lists.of(table, WindowColumn.LENGTHS).values, Lists.of(table, WindowColumn.LENGTHS).rows
     place = (
         np.cumsum(lengths)
         - lengths
-        + np.minimum(Lists.of(table, "positions").values, tokens_before(facts.manifest.run.window))
+        + np.minimum(Lists.of(table, WindowColumn.POSITIONS).values, tokens_before(facts.manifest.run.window))
     )
-    gate, linear = (Lists.of(table, name).values[place].astype(float) for name in ("gate", "in"))
-    values = Lists.of(table, "values").values.astype(float)
+    gate, linear = (Lists.of(table, name).values[place].astype(float) for name in (WindowColumn.GATE, WindowColumn.IN))
+    values = Lists.of(table, WindowColumn.VALUES).values.astype(float)
     which = np.repeat(np.tile(np.arange(len(LISTS)), len(sizes)), sizes.ravel())
     saturated = (np.abs(gate) >= FLOAT16_MAX) | (np.abs(linear) >= FLOAT16_MAX)
     act = activation(facts.manifest.model.activation)
