@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from compute.batches import make_batch
 from compute.checkpoint import Checkpoint, Saver, States
@@ -80,8 +81,8 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     if marker is not None and marker.batches_done == len(plan.own_batches):
         return checkpoint.load(marker, plan.layers, plan.device)
     model = load_model(plan.source, plan.settings.model, plan.layers[-1], plan.device)
-    fresh = _aligned_states(plan, model)
-    states = fresh if marker is None else checkpoint.load(marker, plan.layers, plan.device)
+    flipped = _apply_convention(plan, model)
+    states = _empty_states(plan, flipped) if marker is None else checkpoint.load(marker, plan.layers, plan.device)
     reduction = torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens
     watch = Watch(states, reduction, plan.sampled, plan.first_text)
     for layer in plan.layers:
@@ -91,15 +92,21 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     return watch.states
 
 
-def _aligned_states(plan: Plan, model: GatedModel) -> States:
-    """Empty states; and the model with the signs that the run's convention asks for."""
-    run, states = plan.settings.run, {}
-    for layer in plan.layers:
-        flipped = model.mlps[layer].points_apart()
-        if run.sign_convention is SignConvention.ALIGNED:
-            model.mlps[layer].flip(flipped)
-        states[layer] = LayerState.none(flipped, run.top_k, run.random_k, run.window, len(plan.sampled[0]))
-    return states
+def _apply_convention(plan: Plan, model: GatedModel) -> dict[int, Tensor]:
+    """Gives the model the signs that the run asks for; which neurons have weights that point apart, by layer."""
+    flipped = {layer: model.mlps[layer].points_apart() for layer in plan.layers}
+    if plan.settings.run.sign_convention is SignConvention.ALIGNED:
+        for layer, neurons in flipped.items():
+            model.mlps[layer].flip(neurons)
+    return flipped
+
+
+def _empty_states(plan: Plan, flipped: dict[int, Tensor]) -> States:
+    run, samples = plan.settings.run, len(plan.sampled[0])
+    return {
+        layer: LayerState.none(neurons, run.top_k, run.random_k, run.window, samples)
+        for layer, neurons in flipped.items()
+    }
 
 
 def _feed(plan: Plan, model: GatedModel, watch: Watch, saver: Saver, done: int) -> None:

@@ -44,8 +44,8 @@ class Dataset:
         return self.read_table(NEURONS_TABLE.name, columns).to_pandas()
 
     def examples(self, layer: int, neuron: int) -> pd.DataFrame:
-        """One row per example of one neuron: `case`, `quantity` (null in random lists), `rank`, `value`, `index`
-        (of the text) and `position`; with windows also `start`, `tokens`, `gate` and `in`."""
+        """One row per example of one neuron: `case`, `quantity` (null in random lists), `rank`, `value`, `text`
+        (its number) and `position`; with windows also `start`, `tokens`, `gate` and `in`."""
         neuron_id = NeuronId(layer, neuron)
         windows = self._row(WINDOWS_TABLE.name, neuron_id) if self.has(WINDOWS_TABLE.name) else None
         if windows is not None:
@@ -55,7 +55,9 @@ class Dataset:
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
         row = self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron))
-        return pd.DataFrame({name.value: _values(row, name) for name in SampleColumn})
+        names = {"text": SampleColumn.INDICES, "position": SampleColumn.POSITIONS}
+        names |= {"gate": SampleColumn.GATE, "in": SampleColumn.IN}
+        return pd.DataFrame({name: _values(row, column) for name, column in names.items()})
 
     def text(self, index: int) -> dict[str, object]:
         """One text: its token ids, the string if there was one, and its source."""
@@ -141,7 +143,7 @@ def _unpack_lists(row: pa.Table) -> pd.DataFrame:
     """Lists without windows, one row per example."""
     columns = {field: [_values(row, each.column(field)) for each in LISTS] for field in Field}
     frame = _keys(LISTS, [len(values) for values in columns[Field.VALUES]])
-    for name, field in (("value", Field.VALUES), ("index", Field.INDICES), ("position", Field.POSITIONS)):
+    for name, field in (("value", Field.VALUES), ("text", Field.INDICES), ("position", Field.POSITIONS)):
         frame[name] = np.concatenate(columns[field])
     return frame
 
@@ -150,7 +152,7 @@ def _unpack_windows(row: pa.Table) -> pd.DataFrame:
     """The packed row of one neuron, one row per example."""
     frame = _keys(LISTS, _values(row, WindowColumn.LIST_SIZES))
     frame["value"] = _values(row, WindowColumn.VALUES)
-    frame["index"] = _values(row, WindowColumn.INDICES)
+    frame["text"] = _values(row, WindowColumn.INDICES)
     frame["position"] = _values(row, WindowColumn.POSITIONS)
     frame["start"] = _values(row, WindowColumn.STARTS)
     bounds = np.cumsum(_values(row, WindowColumn.LENGTHS), dtype=np.int64)[:-1]

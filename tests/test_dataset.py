@@ -55,7 +55,7 @@ def test_windows_and_lists_say_the_same(finished, copy):
         copy, lambda content: content.update(files=[f for f in content["files"] if f["table"] != "windows"])
     )
     without = open_dataset(copy).examples(1, 7)
-    assert list(without.columns) == ["case", "quantity", "rank", "value", "index", "position"]
+    assert list(without.columns) == ["case", "quantity", "rank", "value", "text", "position"]
     pd.testing.assert_frame_equal(with_windows[list(without.columns)], without)
     assert {"start", "tokens", "gate", "in"} <= set(with_windows.columns)
 

@@ -130,7 +130,7 @@ def assert_lists(examples: pd.DataFrame, wanted: NeuronFigures, config) -> None:
         for (_, row), entry in zip(mine.iterrows(), entries, strict=True):
             if is_tied(entry, everyone):
                 continue
-            assert (row["index"], row["position"]) == (entry.text, entry.position)
+            assert (row["text"], row["position"]) == (entry.text, entry.position)
             np.testing.assert_allclose(row["gate"].astype(float), entry.gate, rtol=2e-3, atol=1e-5)
             np.testing.assert_allclose(row["in"].astype(float), entry.linear, rtol=2e-3, atol=1e-5)
             start = max(0, entry.position - config.window * 3 // 4)
@@ -151,7 +151,7 @@ def test_samples_and_first_position(config, finished, model_folder):
             samples = dataset.samples(layer, neuron)
             assert len(samples) == config.samples
             for row in samples.itertuples():
-                assert row.gate == pytest.approx(texts[row.indices].gate[row.positions, neuron], abs=1e-5)
+                assert row.gate == pytest.approx(texts[row.text].gate[row.position, neuron], abs=1e-5)
             assert neurons.loc[layer, neuron]["first_gate"] == pytest.approx(texts[1].gate[0, neuron], abs=1e-5)
             assert neurons.loc[layer, neuron]["first_in"] == pytest.approx(texts[1].linear[0, neuron], abs=1e-5)
 
@@ -274,7 +274,7 @@ class TestOddTexts:
     def test_windows_are_clipped_never_padded(self, finished):
         examples = open_dataset(finished).examples(1, 3)
         lengths = examples["tokens"].map(len)
-        text_lengths = examples["index"].map(lambda index: min(len(odd_texts()[index]), CONTEXT))
+        text_lengths = examples["text"].map(lambda text: min(len(odd_texts()[text]), CONTEXT))
         assert (lengths <= 8).all()
         assert (examples["start"] + lengths <= text_lengths).all()
         assert (lengths < 8).any()
@@ -380,7 +380,7 @@ def test_a_token_that_is_not_finite_stays_in_its_text(config, model_folder, tmp_
     assert list(verify(tmp_path / "out")) == []
     dataset = open_dataset(tmp_path / "out")
     assert dataset.neurons()["nonfinite_count"].between(3, 5).all()
-    assert set(dataset.examples(1, 1).query("position >= 2")["index"]) == {1}
+    assert set(dataset.examples(1, 1).query("position >= 2")["text"]) == {1}
 
 
 class TestRefusals:
