@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import LlamaModel
 
 from compute.architectures import ARCHITECTURES
 from compute.config import MergeConfig, Shard
-from compute.durable import locked
 from compute.gated import GatedMLP
 from compute.merge import merge
 from compute.run import run
@@ -27,10 +24,7 @@ from gluscope_core.errors import (
     BadSettings,
     DatasetDamaged,
     DatasetNotFound,
-    FolderBusy,
-    ModelRefused,
     ResumeRefused,
-    TextsUnusable,
 )
 from gluscope_core.vocabulary import (
     CASES,
@@ -45,42 +39,8 @@ from gluscope_core.vocabulary import (
     stat_column,
 )
 from tests.conftest import CONTEXT, contents, odd_texts, write_texts
+from tests.outside import NEURONS, activations_of
 from tests.reference import Entry, NeuronFigures, Text, figures
-
-LAYERS, NEURONS = 3, 24
-
-
-def activations_of(folder: Path, texts: list[list[int]], *, aligned: bool) -> list[list[Text]]:
-    """By layer: what the model computes for each text alone, seen from outside with forward hooks."""
-    model = LlamaModel.from_pretrained(folder, attn_implementation="eager").eval()
-    found: list[list[Text]] = [[] for _ in range(LAYERS)]
-    for number, ids in enumerate(texts):
-        seen: dict[str, np.ndarray] = {}
-        hooks = [
-            module.register_forward_hook(
-                lambda _, __, out, name=name, seen=seen: seen.__setitem__(name, out[0].numpy())
-            )
-            for name, module in model.named_modules()
-            if name.endswith(("gate_proj", "up_proj", "act_fn"))
-        ]
-        with torch.no_grad():
-            if ids:
-                model(torch.tensor([ids[:CONTEXT]]))
-        for hook in hooks:
-            hook.remove()
-        for layer in range(LAYERS):
-            names = [f"layers.{layer}.mlp.{part}" for part in ("gate_proj", "up_proj", "act_fn")]
-            gate, linear, act = (seen.get(name, np.empty((0, NEURONS), np.float32)) for name in names)
-            sign = np.where(weights_point_apart(model, layer), -1, 1) if aligned else 1
-            found[layer].append(Text(number, gate, (linear * sign).astype(np.float32), act))
-    return found
-
-
-def weights_point_apart(model: LlamaModel, layer: int) -> np.ndarray:
-    block = model.layers[layer]
-    scale = block.post_attention_layernorm.weight.detach().double().numpy()
-    gate, linear = (module.weight.detach().double().numpy() for module in (block.mlp.gate_proj, block.mlp.up_proj))
-    return ((gate * scale) * (linear * scale)).sum(axis=1) < 0
 
 
 @pytest.mark.parametrize("convention", ["aligned", "raw"])
@@ -260,221 +220,6 @@ def test_layers(config, finished, tmp_path):
     pd.testing.assert_frame_equal(some.neurons(), wanted)
     pd.testing.assert_frame_equal(some.examples(2, 5), whole.examples(2, 5))
     assert list(verify(tmp_path / "out")) == []
-
-
-class TestOddTexts:
-    def test_empty_text_keeps_its_number_and_long_text_is_cut(self, finished):
-        dataset = open_dataset(finished)
-        texts = dataset.manifest.texts
-        assert (texts.texts, texts.empty, texts.cut) == (len(odd_texts()), 2, 1)
-        assert dataset.text(0)["input_ids"] == []
-        assert dataset.text(6)["input_ids"] == odd_texts()[6][:CONTEXT]
-        assert dataset.manifest.run.counted_tokens == sum(min(len(text), CONTEXT) for text in odd_texts())
-
-    def test_windows_are_clipped_never_padded(self, finished):
-        examples = open_dataset(finished).examples(1, 3)
-        lengths = examples["tokens"].map(len)
-        text_lengths = examples["text"].map(lambda text: min(len(odd_texts()[text]), CONTEXT))
-        assert (lengths <= 8).all()
-        assert (examples["start"] + lengths <= text_lengths).all()
-        assert (lengths < 8).any()
-
-    def test_one_token(self, config, tmp_path):
-        texts = write_texts(tmp_path / "t.parquet", [[5]])
-        run(replace(config, texts=texts, out=tmp_path / "out"))
-        assert list(verify(tmp_path / "out")) == []
-        neurons = open_dataset(tmp_path / "out").neurons()
-        assert neurons[[freq_column(case) for case in CASES]].sum(axis=1).eq(1).all()
-        assert neurons[[freq_se_column(case) for case in CASES]].isna().all(axis=None)
-
-    def test_all_skipped(self, config, tmp_path):
-        texts = write_texts(tmp_path / "t.parquet", [[5], [], [6]])
-        run(replace(config, texts=texts, out=tmp_path / "out", skip_first=1))
-        assert list(verify(tmp_path / "out")) == []
-        assert open_dataset(tmp_path / "out").neurons()["gate+_in+_freq"].isna().all()
-
-    def test_pad_id_is_a_token_like_any_other(self, config, tmp_path, model_folder):
-        texts = [[0, 0, 5, 0], [0], [7, 0, 0, 0, 0, 9, 0]]
-        run(replace(config, texts=write_texts(tmp_path / "t.parquet", texts), out=tmp_path / "out"))
-        dataset = open_dataset(tmp_path / "out")
-        assert dataset.manifest.run.counted_tokens == 12
-        seen = activations_of(model_folder, texts, aligned=True)[1]
-        wanted = figures(seen, 4, skip_first=0, k=4, window=8, seed=0)
-        row = dataset.neurons().set_index(["layer", "neuron"]).loc[1, 4]
-        assert [row[count_column(case)] for case in CASES] == [wanted.cases[case].count for case in CASES]
-
-    def test_text_and_source_are_kept(self, config, tmp_path):
-        texts = write_texts(tmp_path / "t.parquet", [[5, 6], [7]], text=["five six", None], source=["a", "b"])
-        run(replace(config, texts=texts, out=tmp_path / "out"))
-        dataset = open_dataset(tmp_path / "out")
-        assert dataset.text(0) == {"index": 0, "input_ids": [5, 6], "text": "five six", "source": "a"}
-        assert dataset.text(1)["text"] is None  # no tokenizer to spell it
-
-    def test_text_that_is_no_utf8_or_no_string(self, config, tmp_path):
-        strings = pa.array([b"caf\xe9", b"ok"], pa.binary()).view(pa.string())
-        texts = write_texts(tmp_path / "t.parquet", [[5], [6]], text=strings, source=[{"id": 1}, {"id": 2}])
-        run(replace(config, texts=texts, out=tmp_path / "out"))
-        dataset = open_dataset(tmp_path / "out")
-        assert [dataset.text(i)["text"] for i in range(2)] == ["caf\ufffd", "ok"]
-        assert dataset.text(0)["source"] is None
-
-    def test_folder_of_files_in_name_order(self, config, tmp_path):
-        for name, ids in (("b", [[3]]), ("a", [[1], []]), ("c", [[4]])):
-            write_texts(tmp_path / "texts" / f"{name}.parquet", ids)
-        run(replace(config, texts=tmp_path / "texts", out=tmp_path / "out"))
-        dataset = open_dataset(tmp_path / "out")
-        assert [dataset.text(i)["input_ids"] for i in range(4)] == [[1], [], [3], [4]]
-
-
-def test_a_case_that_never_occurs(config, model_folder, tmp_path):
-    """With the gate tied to the in-projection both always have the same sign."""
-    model = LlamaModel.from_pretrained(model_folder)
-    for layer in model.layers:
-        layer.mlp.gate_proj.weight.data.copy_(layer.mlp.up_proj.weight.data)
-    model.save_pretrained(tmp_path / "model")
-    run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
-    assert list(verify(tmp_path / "out")) == []
-    dataset = open_dataset(tmp_path / "out")
-    neurons = dataset.neurons()
-    assert (neurons["gate+_in-_freq"] == 0).all()
-    assert neurons["gate+_in-_hook_post_mean"].isna().all()
-    examples = dataset.examples(0, 0)
-    assert not (examples["case"] == "gate+_in-").any()
-    assert (examples["case"] == "gate+_in+").any()
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_nonfinite_values_are_counted_and_left_out(config, model_folder, tmp_path, value):
-    """A weight of one neuron in the last layer is not a number: its own figures alone are concerned."""
-    model = LlamaModel.from_pretrained(model_folder)
-    model.layers[2].mlp.gate_proj.weight.data[7, 3] = value
-    model.save_pretrained(tmp_path / "model")
-    run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
-    assert list(verify(tmp_path / "out")) == []
-    dataset = open_dataset(tmp_path / "out")
-    counts = dataset.neurons().set_index(["layer", "neuron"])["nonfinite_count"]
-    counted = dataset.manifest.run.counted_tokens
-    assert counts[counts > 0].to_dict() == {(2, 7): counted}
-    assert dataset.manifest.nonfinite_values == counted
-    assert dataset.examples(2, 7).empty
-
-
-def test_padding_is_never_a_token_of_its_own(config, model_folder, tmp_path):
-    """No text has token 0, whose embedding is not a number: what pads a batch must not bring it in."""
-    model = LlamaModel.from_pretrained(model_folder)
-    model.embed_tokens.weight.data[0] = np.nan
-    model.save_pretrained(tmp_path / "model")
-    texts = write_texts(tmp_path / "t.parquet", [[2, 5, 9], [3, 4, 5, 6, 7], [2, 3]])
-    run(replace(config, model=str(tmp_path / "model"), texts=texts, out=tmp_path / "out"))
-    assert open_dataset(tmp_path / "out").manifest.run.batches == 1
-    assert open_dataset(tmp_path / "out").manifest.nonfinite_values == 0
-
-
-def test_a_token_that_is_not_finite_stays_in_its_text(config, model_folder, tmp_path):
-    """An infinite embedding spoils its own text, through attention, and no other text of the batch."""
-    model = LlamaModel.from_pretrained(model_folder)
-    model.embed_tokens.weight.data[60] = np.inf
-    model.save_pretrained(tmp_path / "model")
-    texts = write_texts(tmp_path / "t.parquet", [[2, 5, 60, 7, 8], [2, 5, 9, 7]])
-    run(replace(config, model=str(tmp_path / "model"), texts=texts, out=tmp_path / "out"))
-    assert list(verify(tmp_path / "out")) == []
-    dataset = open_dataset(tmp_path / "out")
-    assert dataset.neurons()["nonfinite_count"].between(3, 5).all()
-    assert set(dataset.examples(1, 1).query("position >= 2")["text"]) == {1}
-
-
-class TestRefusals:
-    @pytest.mark.parametrize(
-        ("change", "named"),
-        [
-            ({"sign_convention": "raw"}, "run.sign_convention was <SignConvention.ALIGNED"),
-            ({"coordinates": "effective"}, "run.coordinates"),
-            ({"top_k": 5}, "run.top_k was 4, is 5"),
-            ({"random_k": 2}, "run.random_k"),
-            ({"window": 9}, "run.window"),
-            ({"samples": 31}, "run.samples"),
-            ({"skip_first": 1}, "run.skip_first"),
-            ({"layers": (1,)}, "run.layers"),
-            ({"batch_tokens": 65}, "run.batch_tokens"),
-            ({"compile": True}, "run.compiled"),
-            ({"seed": 1}, "run.seed"),
-            ({"shard": Shard(0, 2)}, "run.shards"),
-            ({"dtype": "bfloat16"}, "model.dtype"),
-        ],
-    )
-    def test_other_settings_are_named(self, config, finished, change, named):
-        with pytest.raises(ResumeRefused) as refusal:
-            run(replace(config, out=finished, **change))
-        assert named in str(refusal.value)
-
-    def test_other_model_and_texts_are_named(self, config, finished, model_folder, tmp_path):
-        shutil.copytree(model_folder, tmp_path / model_folder.name)
-        model = LlamaModel.from_pretrained(model_folder)
-        model.layers[0].mlp.gate_proj.weight.data[0, 0] += 1
-        model.save_pretrained(tmp_path / model_folder.name)
-        with pytest.raises(ResumeRefused, match=r"model\.fingerprint"):
-            run(replace(config, out=finished, model=str(tmp_path / model_folder.name)))
-        texts = write_texts(tmp_path / config.texts.name, [*odd_texts()[:-1], [1]])
-        with pytest.raises(ResumeRefused, match=r"texts\.fingerprint"):
-            run(replace(config, out=finished, texts=texts))
-
-    def test_a_folder_with_something_else(self, config, tmp_path):
-        (tmp_path / "thesis.tex").touch()
-        with pytest.raises(ResumeRefused, match="holds something else"):
-            run(replace(config, out=tmp_path))
-
-    def test_two_runs_in_one_folder(self, config, tmp_path):
-        with locked(tmp_path), pytest.raises(FolderBusy, match="in use"):
-            run(replace(config, out=tmp_path))
-
-    def test_models(self, config, tmp_path):
-        (tmp_path / "gpt").mkdir()
-        (tmp_path / "gpt" / "config.json").write_text('{"model_type": "gpt2"}')
-        for model in (str(tmp_path / "gpt"), str(tmp_path / "none.gguf")):
-            with pytest.raises(ModelRefused, match=Path(model).stem):
-                run(replace(config, model=model, out=tmp_path / "out"))
-
-    def test_a_folder_that_lacks_weights_or_a_tokenizer_that_is_broken(self, config, model_folder, tmp_path):
-        shutil.copytree(model_folder, tmp_path / "model")
-        (tmp_path / "model" / "tokenizer.json").write_text("{}")
-        with pytest.raises(ModelRefused, match="cannot load"):
-            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out"))
-        (tmp_path / "model" / "tokenizer.json").unlink()
-        weights = load_file(tmp_path / "model" / "model.safetensors")
-        del weights["model.layers.1.mlp.up_proj.weight"]
-        save_file(weights, tmp_path / "model" / "model.safetensors", {"format": "pt"})
-        with pytest.raises(ModelRefused, match=r"layers\.1\.mlp\.up_proj"):
-            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out2"))
-        (tmp_path / "model" / "model.safetensors").write_bytes(b"no weights")
-        with pytest.raises(ModelRefused):
-            run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "out3"))
-
-    @pytest.mark.parametrize("device", ["toaster", "meta", "mps"])
-    def test_devices(self, config, tmp_path, device):
-        with pytest.raises(BadSettings, match=device):
-            run(replace(config, device=device, out=tmp_path / "out"))
-
-    def test_a_revision_of_a_folder(self, config, tmp_path):
-        with pytest.raises(BadSettings, match="has no revisions"):
-            run(replace(config, revision="main", out=tmp_path / "out"))
-
-    def test_layers_beyond_the_model(self, config, tmp_path):
-        with pytest.raises(BadSettings, match="layers 0 to 2"):
-            run(replace(config, layers=(3,), out=tmp_path / "out"))
-
-    @pytest.mark.parametrize(
-        ("ids", "reason"),
-        [([[1, 61]], "token id 61"), ([[-1]], "token id -1"), ([[], []], "no tokens"), ([[None]], "null")],
-    )
-    def test_texts(self, config, tmp_path, ids, reason):
-        with pytest.raises(TextsUnusable, match=reason):
-            run(replace(config, texts=write_texts(tmp_path / "t.parquet", ids), out=tmp_path / "out"))
-
-    def test_not_texts(self, config, tmp_path):
-        (tmp_path / "t.parquet").write_bytes(b"PAR1 no, not really PAR1")
-        for path in (tmp_path / "t.parquet", tmp_path / "absent.parquet", tmp_path):
-            with pytest.raises(TextsUnusable):
-                run(replace(config, texts=path, out=tmp_path / "out"))
 
 
 @pytest.mark.parametrize(
