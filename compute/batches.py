@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from compute.chance import priorities
@@ -48,7 +48,7 @@ class Batch:
     lengths: Int[Tensor, "text"]
     counted: Bool[Tensor, "text token"]
     """Tokens that enter the figures: not padding, not skipped."""
-    priority: Int[Tensor, "text token"]
+    priority: Float[Tensor, "text token"]
     """Chance of a token to enter a random list: the highest do."""
 
     def to(self, device: torch.device) -> "Batch":

@@ -19,7 +19,7 @@ class Activations:
     linear: Float[Tensor, "text token neuron"]
     act: Float[Tensor, "text token neuron"]
     counted: Bool[Tensor, "text token"]
-    priority: Int[Tensor, "text token"]
+    priority: Float[Tensor, "text token"]
     texts: Int[Tensor, "text"]
     lengths: Int[Tensor, "text"]
 
@@ -81,8 +81,9 @@ def in_case(case: Case, gate: Tensor, linear: Tensor) -> Tensor:
 
 
 def usable(gate: Tensor, linear: Tensor, act: Tensor) -> Tensor:
-    """Where gate, in, act and post are all finite numbers; the others are counted and left out."""
-    return gate.isfinite() & linear.isfinite() & (act * linear).isfinite()
+    """Where gate, in, act and post are all finite numbers; the others are counted and left out. An in that is not
+    finite makes post so, whatever act is; a gate of −∞ need not, where act goes to 0."""
+    return (gate.abs() < torch.inf) & ((act * linear).abs() < torch.inf)
 
 
 def quantity_of(quantity: Quantity, gate: Tensor, linear: Tensor, act: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class TextSums:
     zero_in_squares: Float[Tensor, "text neuron"]
     low: Float[Tensor, "case quantity text neuron"]
     high: Float[Tensor, "case quantity text neuron"]
-    chance: Int[Tensor, "case text neuron"]
+    chance: Float[Tensor, "case text neuron"]
     """Highest priority among the tokens that a random list may hold; 0 where there is none."""
 
 
@@ -120,35 +121,36 @@ Reduction = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, ...
 
 def sum_tokens(gate: Tensor, linear: Tensor, act: Tensor, counted: Tensor, priority: Tensor) -> tuple[Tensor, ...]:
     """The fields of `TextSums`. Every term reduces the token axis alone, and takes plain tensors and gives plain
-    tensors, so that a compiler makes one loop of all of it."""
-    here = counted[:, :, None]
-    finite = usable(gate, linear, act)
+    tensors, so that a compiler makes few loops of all of it. Values are masked before they become float64, and tokens
+    are counted in 32 bits: masks of 64-bit lanes cost a CPU more than everything else here."""
+    usable_here = counted[:, :, None] & usable(gate, linear, act)
     rows: list[list[Tensor]] = [[] for _ in range(7)]
     for case in CASES:
-        inside = here & finite & in_case(case, gate, linear)
-        post = act * linear
-        rows[0].append(inside.sum(dim=1))
-        rows[1].append(torch.where(inside, post.double() * linear.double(), 0.0).sum(dim=1))
-        rows[2].append(torch.where(inside & (post != 0), priority[:, :, None], 0).amax(dim=1))
+        inside = usable_here & in_case(case, gate, linear)
+        exact = {}
         for quantity in QUANTITIES:
             value = quantity_of(quantity, gate, linear, act)
-            exact = torch.where(inside, value, 0.0).double()
-            rows[3].append(exact.sum(dim=1))
-            rows[4].append((exact * exact).sum(dim=1))
+            exact[quantity] = torch.where(inside, value, 0.0).double()
+            rows[3].append(exact[quantity].sum(dim=1))
+            rows[4].append((exact[quantity] * exact[quantity]).sum(dim=1))
             rows[5].append(torch.where(inside, value, torch.inf).amin(dim=1))
             rows[6].append(torch.where(inside, value, -torch.inf).amax(dim=1))
-    on_axis = here & finite & ((gate == 0) | (linear == 0))
+        rows[0].append(inside.sum(dim=1, dtype=torch.int32))
+        rows[1].append((exact[Quantity.POST] * exact[Quantity.IN]).sum(dim=1))
+        rows[2].append(torch.where(inside & (act * linear != 0), priority[:, :, None], 0.0).amax(dim=1))
     count, post_in, chance, *by_quantity = (torch.stack(row) for row in rows)
     total, squares, low, high = (each.unflatten(0, (len(CASES), len(QUANTITIES))) for each in by_quantity)
+    on_axis = usable_here & ((gate == 0) | (linear == 0))
+    linear_on_axis = torch.where(on_axis, linear, 0.0).double()
     return (
         count,
-        on_axis.sum(dim=1),
-        (here & ~finite).sum(dim=1),
+        on_axis.sum(dim=1, dtype=torch.int32),
+        (counted[:, :, None] & ~usable_here).sum(dim=1, dtype=torch.int32),
         total,
         squares,
         post_in,
-        torch.where(on_axis, (act * linear).double() * linear.double(), 0.0).sum(dim=1),
-        torch.where(on_axis, linear.double() ** 2, 0.0).sum(dim=1),
+        (torch.where(on_axis, act * linear, 0.0).double() * linear_on_axis).sum(dim=1),
+        (linear_on_axis * linear_on_axis).sum(dim=1),
         low,
         high,
         chance,
@@ -158,10 +160,11 @@ def sum_tokens(gate: Tensor, linear: Tensor, act: Tensor, counted: Tensor, prior
 def add_texts(sums: TextSums, counted: Bool[Tensor, "text token"]) -> Moments:
     """The reduction of a whole batch."""
     tokens = counted.sum(dim=1)[:, None]
+    count = sums.count.long()
     return Moments(
-        count=sums.count.sum(dim=-2),
-        count_squared=(sums.count**2).sum(dim=-2),
-        count_by_length=(sums.count * tokens).sum(dim=-2),
+        count=count.sum(dim=-2),
+        count_squared=(count**2).sum(dim=-2),
+        count_by_length=(count * tokens).sum(dim=-2),
         zero=sums.zero.sum(dim=-2),
         nonfinite=sums.nonfinite.sum(dim=-2),
         total=sums.total.sum(dim=-2),
@@ -184,5 +187,5 @@ def ranks(sums: TextSums) -> Int[Tensor, "list text neuron"]:
         if each.quantity is None:
             bids.append(sums.chance[case])
         else:
-            bids.append(magnitude[case, QUANTITIES.index(each.quantity)].view(torch.int32))
-    return torch.stack(bids)
+            bids.append(magnitude[case, QUANTITIES.index(each.quantity)])
+    return torch.stack(bids).view(torch.int32)

@@ -61,7 +61,8 @@ class TopLists:
         if self.k == 0:
             return
         keys = unique_keys(bids, seen.texts)
-        rows = (keys > self.key.amin(dim=-1)[:, None]).any(dim=1).flatten().nonzero().squeeze(1)
+        weakest = self.key.min(dim=-1).values
+        rows = (keys > weakest[:, None]).any(dim=1).flatten().nonzero().squeeze(1)
         by_row = keys.transpose(1, 2).flatten(0, 1)
         for some in rows.split(_ROWS_AT_ONCE):
             self._insert(some, by_row[some], seen, lists)

@@ -103,7 +103,7 @@ def _count(found, text, position, neuron, best, window, seed) -> None:
         value = values[each.valued]
         if each.case is not case or value == 0:
             continue
-        chance = int(priorities(np.array(text.number), np.array(position), seed))
+        chance = float(priorities(np.array(text.number), np.array(position), seed))
         rank = chance if each.is_random else abs(value)
         key = (-rank, text.number, position)
         if each not in best or key < best[each][0]:
