@@ -92,7 +92,7 @@ class RunConfig:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the model; auto is float32 on a CPU and the checkpoint's on a GPU."""
     compile: bool = False
-    """Compile the reduction: about a minute once, and then many times faster."""
+    """Compile the reduction: about half a minute once, and then it takes a fraction of the time."""
     seed: int = 0
     """Of random lists, samples and the order of batches."""
     revision: str | None = None
