@@ -16,7 +16,7 @@ from transformers import LlamaConfig, LlamaModel
 from compute.architectures import ARCHITECTURES
 from compute.batches import Batch, make_batch
 from compute.gated import GatedMLP
-from compute.reduce import Reduction, sum_tokens
+from compute.kernels import Kernels
 from compute.state import LayerState
 from compute.token_texts import TokenTexts
 from compute.toplists import TopLists
@@ -30,8 +30,9 @@ RESULTS = Path("build/bench.json")
 
 def main() -> None:
     figures = {}
-    for name, reduction in (("R1", torch.compile(sum_tokens, dynamic=True)), ("R1-eager", sum_tokens)):
-        figures[name] = measure(reduction)
+    eager = Kernels.eager(torch.nn.functional.silu)
+    for name, kernels in (("R1", eager.compiled()), ("R1-eager", eager)):
+        figures[name] = measure(kernels)
         show = {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in figures[name].items()}
         print(name, show)
     RESULTS.parent.mkdir(exist_ok=True)
@@ -39,14 +40,14 @@ def main() -> None:
 
 
 @torch.inference_mode()
-def measure(reduction: Reduction) -> dict[str, float | int]:
+def measure(kernels: Kernels) -> dict[str, float | int]:
     model, mlps = random_model()
     batch, chosen = random_batch()
     plain = [mlp.forward for mlp in mlps]
     layers = range(len(mlps))
     flipped = torch.zeros(mlps[0].intermediate_size, dtype=torch.bool)
     states = {layer: LayerState.none(flipped, top_k=16, random_k=16, window=32, samples=1024) for layer in layers}
-    watch = Watch(states, reduction, sampled=(np.zeros(1024, np.int64), np.arange(1024) % TOKENS), first_text=0)
+    watch = Watch(states, kernels, sampled=(np.arange(1024) * SEEN_TEXTS // 1024, np.arange(1024) % TOKENS), first_text=0)
     for layer in layers:
         watch.attach(layer, GatedMLP(model.layers[layer], ARCHITECTURES["llama"]))
     watched = [mlp.forward for mlp in mlps]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.chance import priorities
@@ -46,10 +46,8 @@ class Batch:
     ids: Int[Tensor, "text token"]
     texts: Int[Tensor, "text"]
     lengths: Int[Tensor, "text"]
-    counted: Bool[Tensor, "text token"]
-    """Tokens that enter the figures: not padding, not skipped."""
     priority: Float[Tensor, "text token"]
-    """Chance of a token to enter a random list: the highest do."""
+    """Chance of a token to enter a random list: the highest do. 0: the token does not count, being padding or skipped."""
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
@@ -64,8 +62,8 @@ def make_batch(texts: TokenTexts, chosen: np.ndarray, skip_first: int, seed: int
         ids[row, lengths[row] :] = texts[text][-1]
     place = np.arange(width)
     counted = (place < lengths[:, None]) & (place >= skip_first)
-    priority = priorities(chosen[:, None], place, seed)
-    return Batch(*map(torch.from_numpy, (ids, chosen.astype(np.int64), lengths, counted, priority)))
+    priority = np.where(counted, priorities(chosen[:, None], place, seed), np.float32(0))
+    return Batch(*map(torch.from_numpy, (ids, chosen.astype(np.int64), lengths, priority)))
 
 
 def batches_of(texts: TokenTexts, plan: BatchPlan, skip_first: int, seed: int) -> Iterator[Batch]:

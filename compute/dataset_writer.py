@@ -1,11 +1,14 @@
 """A finished run to a dataset: every table staged beside its place, then moved in at once, manifest last."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from compute.card import CARD_NAME, card
@@ -17,7 +20,7 @@ from compute.state import LayerState
 from compute.token_texts import TokenTexts
 from compute.vocab import vocab_table
 from compute.write import record_of, write_table
-from gluscope_core.columns import VocabColumn
+from gluscope_core.columns import NeuronColumn, VocabColumn
 from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import (
@@ -31,6 +34,8 @@ from gluscope_core.schema import (
 )
 
 _NEURONS_AT_ONCE = 256
+_WRITERS = min(8, os.cpu_count() or 1)
+"""Each holds a layer's state in memory where it has to be loaded first."""
 _TEXTS_PATH = "texts/texts_000.parquet"
 _VOCAB_PATH = "vocab.parquet"
 
@@ -67,20 +72,23 @@ def write_dataset(
         record_of(staged, _TEXTS_PATH, TEXTS_TABLE, None),
         record_of(staged, _VOCAB_PATH, VOCAB_TABLE, None),
     ]
-    statistics, nonfinite = [], 0
-    for layer in run.layers:
+
+    def write(layer: int) -> tuple[pa.Table, list[FileRecord]]:
         state = state_of(layer)
-        statistics.append(neuron_rows(layer, state, tokens))
-        nonfinite += int(state.moments.nonfinite.sum())
-        files += _write_layer(staged, layer, state, texts, sampled)
-    files.append(write_table(staged, "neurons/neurons_000.parquet", NEURONS_TABLE, [pa.concat_tables(statistics)]))
+        return neuron_rows(layer, state, tokens), _write_layer(staged, layer, state, texts, sampled)
+
+    with ThreadPoolExecutor(_WRITERS) as pool:  # the encoder of parquet works outside Python's lock
+        statistics, written = zip(*pool.map(write, run.layers), strict=True)
+    neurons = pa.concat_tables(statistics)
+    files += [record for records in written for record in records]
+    files.append(write_table(staged, "neurons/neurons_000.parquet", NEURONS_TABLE, [neurons]))
     manifest = Manifest(
         format_version=settings.format_version,
         model=settings.model,
         texts=settings.texts,
         run=settings.run,
         environment=settings.environment,
-        nonfinite_values=nonfinite,
+        nonfinite_values=pc.sum(neurons.column(NeuronColumn.NONFINITE_COUNT)).as_py(),
         stages=("run",),
         files=tuple(sorted(files, key=lambda record: record.path)),
     ).sealed()

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from compute.architectures import Architecture
 
-Observer = Callable[[Tensor, Tensor, Tensor], None]
-"""Called with gate, in and act, each text × token × neuron, float32."""
+Observer = Callable[[Tensor, Tensor], Tensor]
+"""Called with gate and in, neuron × text × token, float32; gives post, likewise, in the dtype of the model."""
 
 
 class GatedMLP:
@@ -48,16 +48,26 @@ class GatedMLP:
             self._linear.bias.mul_(sign)
         self._out.weight.mul_(sign)
 
+    @property
+    def act(self) -> Callable[[Tensor], Tensor]:
+        return self._act
+
     def observe(self, observer: Observer) -> None:
-        """From now on the MLP shows its activations to `observer` while it computes its output."""
+        """From now on `observer` sees the MLP's pre-activations and multiplies them in its stead."""
 
         def forward(x: Float[Tensor, "text token d_model"]) -> Float[Tensor, "text token d_model"]:
-            gate, linear = self._gate(x), self._linear(x)
-            act = self._act(gate)
-            if gate.dtype == torch.float32:
-                observer(gate, linear, act)
-            else:  # the model's own act is coarse; the figures follow from gate and in
-                observer(gate.float(), linear.float(), self._act(gate.float()))
-            return self._out(act * linear)
+            tokens = x.flatten(0, 1).t()
+            gate, linear = (_neuron_rows(layer, tokens).unflatten(1, x.shape[:2]) for layer in (self._gate, self._linear))
+            return self._out(observer(gate, linear).flatten(1).t()).unflatten(0, x.shape[:2])
 
         self._module.forward = forward
+
+
+def _neuron_rows(layer: nn.Linear, tokens: Float[Tensor, "d_model token"]) -> Float[Tensor, "neuron token"]:
+    """The layer's output the other way round, in float32: a product of 16-bit matrices has those digits, which a GPU
+    can keep, and rounding them away makes ties."""
+    if tokens.dtype != torch.float32 and tokens.is_cuda:
+        rows = torch.mm(layer.weight, tokens, out_dtype=torch.float32)
+    else:
+        rows = torch.mm(layer.weight, tokens).float()
+    return rows if layer.bias is None else rows + layer.bias.float()[:, None]

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gguf import LlamaFileType
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers.integrations.gguf import read_gguf_metadata
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 from transformers.utils.hub import cached_file
@@ -34,6 +36,10 @@ class ModelSource:
     arguments: dict[str, Any]
     files: tuple[Path, ...]
     """Local files that hold config and weights; none for a model on the Hub, which its commit identifies."""
+
+    @property
+    def is_gguf(self) -> bool:
+        return "gguf_file" in self.arguments
 
     def pinned(self, config: PretrainedConfig) -> "ModelSource":
         """The same, at the commit that the config came from, so that what is loaded later belongs to it."""
@@ -65,23 +71,26 @@ def find_model(model: str, revision: str | None) -> ModelSource:
 
 def load_config(source: ModelSource) -> PretrainedConfig:
     try:
+        if source.is_gguf:  # AutoConfig would read the file twice, which takes seconds
+            content, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
+            return AutoConfig.for_model(**content)
         return AutoConfig.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
     except _LOADING_ERRORS as error:
         raise _refusal(source, error) from error
 
 
-def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase | None:
+def load_tokenizer(source: ModelSource, config: PretrainedConfig) -> PreTrainedTokenizerBase | None:
     """None for a model that comes without one; one that cannot be loaded is an error."""
     try:
         if not has_tokenizer(source):
             return None
-        return AutoTokenizer.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
+        return AutoTokenizer.from_pretrained(source.place, config=config, trust_remote_code=False, **source.arguments)
     except Exception as error:  # the tokenizers library raises no narrower class
         raise _refusal(source, error) from error
 
 
 def has_tokenizer(source: ModelSource) -> bool:
-    if "gguf_file" in source.arguments:
+    if source.is_gguf:
         return True
     if source.files:
         return any((Path(source.place) / name).exists() for name in _TOKENIZER_FILES)
@@ -111,18 +120,20 @@ def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, de
     )
 
 
-def load_model(source: ModelSource, record: ModelRecord, deepest: int, device: torch.device) -> GatedModel:
+def load_model(
+    source: ModelSource, config: PretrainedConfig, record: ModelRecord, deepest: int, device: torch.device
+) -> GatedModel:
     """The decoder up to its deepest layer of interest: nothing below depends on those above."""
-    gguf = "gguf_file" in source.arguments
     logging.set_verbosity_error()  # else a report names the unembedding, which is left out on purpose
     try:
         decoder, report = AutoModel.from_pretrained(
             source.place,
+            config=config,
             output_loading_info=True,
             dtype=getattr(torch, record.dtype),
             attn_implementation="sdpa",
             trust_remote_code=False,
-            use_safetensors=None if gguf else True,
+            use_safetensors=None if source.is_gguf else True,
             **source.arguments,
         )
     except _LOADING_ERRORS as error:
@@ -150,13 +161,11 @@ def _choose_dtype(dtype: str, config: PretrainedConfig, device: str) -> str:
 
 def _quantisation(source: ModelSource) -> str | None:
     """How a GGUF file stores most of its weights; they are dequantised to run."""
-    name = source.arguments.get("gguf_file")
-    if name is None:
+    if not source.is_gguf:
         return None
-    from gguf import GGUFReader, LlamaFileType
-
-    field = GGUFReader(source.files[0]).get_field("general.file_type")
-    return LlamaFileType(field.contents()).name.removeprefix("MOSTLY_") if field else "unknown"
+    metadata, _ = read_gguf_metadata(str(source.files[0]))
+    kind = metadata.get("general.file_type")
+    return "unknown" if kind is None else LlamaFileType(kind).name.removeprefix("MOSTLY_")
 
 
 def _fingerprint(files: tuple[Path, ...]) -> str | None:

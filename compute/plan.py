@@ -1,14 +1,17 @@
 """Everything about a run that is decided before its weights are read: model, texts, batches, what identifies it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from transformers import PretrainedConfig
 
 from compute.batches import BatchPlan, plan_batches, plan_fingerprint
 from compute.chance import sample_positions
 from compute.config import RunConfig, Shard
+from compute.kernels import compiler_works
 from compute.models import ModelSource, describe_model, find_model, has_tokenizer, load_config
+from compute.progress import say
 from compute.settings import Settings, current_settings
 from compute.token_texts import TokenTexts, first_token, read_texts
 from compute.token_texts import fingerprint as text_fingerprint
@@ -16,12 +19,16 @@ from gluscope_core.errors import BadSettings, TextsUnusable
 from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
+_WORTH_COMPILING = 1e8
+"""Pairs of token and neuron. Compiling takes half a minute, and without it a CPU needs a quarter of a microsecond more
+for each pair."""
 
 
 @dataclass(frozen=True)
 class Plan:
     settings: Settings
     source: ModelSource
+    config: PretrainedConfig
     texts: TokenTexts
     batches: BatchPlan
     """Of the whole run."""
@@ -59,9 +66,10 @@ def make_plan(config: RunConfig) -> Plan:
     batch_tokens = config.batch_tokens or _BATCH_TOKENS[device.type]
     batches = plan_batches(texts.lengths, batch_tokens, config.seed)
     record = _describe_run(config, model, texts, batches, batch_tokens)
+    record = replace(record, compiled=_choose_compiled(config, len(texts.ids) * model.d_mlp * len(record.layers), device))
     settings = current_settings(model, _describe_texts(given, texts, source), record, device)
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
-    return Plan(settings, source, texts, batches, sampled, config.shard, device)
+    return Plan(settings, source, loaded, texts, batches, sampled, config.shard, device)
 
 
 def _choose_device(name: str | None) -> torch.device:
@@ -89,11 +97,19 @@ def _describe_run(
         batch_tokens=batch_tokens,
         batches=len(batches),
         batch_plan=plan_fingerprint(batches),
-        compiled=config.compile,
+        compiled=False,
         seed=config.seed,
         shards=config.shard.count,
         counted_tokens=int(np.maximum(texts.lengths - config.skip_first, 0).sum()),
     )
+
+
+def _choose_compiled(config: RunConfig, pairs: int, device: torch.device) -> bool:
+    wanted = pairs >= _WORTH_COMPILING if config.compile is None else config.compile
+    if wanted and not compiler_works(device):
+        say("no compiler works here: figures are collected without, which takes several times as long as the model")
+        return False
+    return wanted
 
 
 def _layers(config: RunConfig, model: ModelRecord) -> tuple[int, ...]:

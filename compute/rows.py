@@ -1,13 +1,14 @@
 """From the state of a layer to rows of the dataset's tables."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
 
+from compute.kernels import texts_of
 from compute.reduce import Moments
 from compute.state import LayerState
 from compute.token_texts import TokenTexts
@@ -20,7 +21,6 @@ from gluscope_core.vocabulary import (
     QUANTITIES,
     RANDOM_LISTS,
     TOP_LISTS,
-    ExampleList,
     Field,
     Quantity,
     Stat,
@@ -73,8 +73,8 @@ def neuron_rows(layer: int, state: LayerState, tokens: CountedTokens) -> pa.Tabl
     }
     if bool(state.first.filled[0]):
         columns |= {
-            NeuronColumn.FIRST_GATE: _numpy(state.first.gate[0]),
-            NeuronColumn.FIRST_IN: _numpy(state.first.linear[0]),
+            NeuronColumn.FIRST_GATE: _numpy(state.first.gate[:, 0]),
+            NeuronColumn.FIRST_IN: _numpy(state.first.linear[:, 0]),
         }
     return _table(NEURONS, columns, state.neurons)
 
@@ -90,12 +90,9 @@ def _case_columns(moments: Moments, tokens: CountedTokens) -> dict[str, np.ndarr
         for j, quantity in enumerate(QUANTITIES):
             mean = _ratio(_numpy(moments.total[i, j]), count)
             variance = np.maximum(_ratio(_numpy(moments.squares[i, j]), count) - mean**2, 0)
-            stats = {
-                Stat.MEAN: mean,
-                Stat.STD: np.sqrt(variance),
-                Stat.MIN: np.where(count > 0, _numpy(moments.low[i, j]), np.nan),
-                Stat.MAX: np.where(count > 0, _numpy(moments.high[i, j]), np.nan),
-            }
+            ends = np.sort([np.sign(mean) * _numpy(part[i, j]) for part in (moments.smallest, moments.largest)], axis=0)
+            low, high = np.where(count > 0, ends, np.nan)
+            stats = {Stat.MEAN: mean, Stat.STD: np.sqrt(variance), Stat.MIN: low, Stat.MAX: high}
             columns |= {stat_column(case, quantity, stat): values for stat, values in stats.items()}
     return columns
 
@@ -124,46 +121,58 @@ def _mean_gain(moments: Moments) -> np.ndarray:
 def example_rows(layer: int, state: LayerState) -> pa.Table:
     """All lists of all neurons of a layer."""
     columns: _Columns = {LAYER: np.full(state.neurons, layer), NEURON: np.arange(state.neurons)}
-    ranked = replace(state, top=state.top.best_first(), random=state.random.best_first())
-    for each, lists, i in _each_list(ranked):
-        there = _numpy(lists.key[i]) > 0
+    for lists, names in ((state.top, TOP_LISTS), (state.random, RANDOM_LISTS)):
+        ranked = _Ranked.of(lists, torch.arange(state.neurons))
         content = {
-            Field.VALUES: _numpy(lists.value[i]),
-            Field.INDICES: _numpy(lists.texts[i]),
-            Field.POSITIONS: _numpy(lists.position[i]),
+            Field.VALUES: _numpy(lists.value.flatten())[ranked.slot],
+            Field.INDICES: _numpy(texts_of(lists.key).flatten())[ranked.slot],
+            Field.POSITIONS: _numpy(lists.position.flatten())[ranked.slot],
         }
-        for field, values in content.items():
-            columns[each.column(field)] = _Ragged(values[there], there.sum(axis=1))
+        for i, each in enumerate(names):
+            there = ranked.filled[:, i]
+            for field, values in content.items():
+                columns[each.column(field)] = _Ragged(values[:, i][there], there.sum(axis=1))
     return _table(EXAMPLES, columns, state.neurons)
 
 
 def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.ndarray) -> pa.Table:
     """The lists of some neurons of a layer, packed with their windows."""
-    chosen = torch.from_numpy(neurons)
-    parts = [_entries(lists, chosen) for lists in (state.top, state.random)]
-    entries = _Entries.side_by_side(parts)
-    there = entries.key > 0
-    per_neuron = there.sum(axis=(1, 2))
-    index, position = entries.text[there], entries.position[there]
-    start, length = window_bounds(position, texts.lengths[index], entries.gate.shape[-1])
+    parts = [(lists, _Ranked.of(lists, torch.from_numpy(neurons))) for lists in (state.top, state.random)]
+    sizes = np.concatenate([ranked.filled.sum(axis=2) for _, ranked in parts], axis=1)
+    per_neuron = sizes.sum(axis=1)
+    # All entries of the first part come before those of the second; rows want them neuron by neuron.
+    owner = np.concatenate([np.repeat(np.arange(len(neurons)), each.filled.sum(axis=(1, 2))) for _, each in parts])
+    by_neuron = torch.from_numpy(np.argsort(owner, kind="stable"))
+
+    def entries(content: Callable[[TopLists], Tensor], tail: int) -> np.ndarray:
+        """One field of all entries; `content` has a row for each place of each list of each neuron."""
+        rows = [
+            content(lists).reshape(-1, tail)[torch.from_numpy(each.slot[each.filled]).to(lists.key.device)].cpu()
+            for lists, each in parts
+        ]
+        return _numpy(torch.cat(rows)[by_neuron])
+
+    window = state.top.gate.shape[-1]
+    index, position = (entries(each, 1)[:, 0] for each in (lambda lists: texts_of(lists.key), lambda lists: lists.position))
+    start, length = window_bounds(position, texts.lengths[index], window)
     # The state keeps each window around its token; a clipped window begins later in its row.
-    place = np.arange(entries.gate.shape[-1])
-    offset = start - position + tokens_before(len(place))
+    offset = start - position + tokens_before(window)
+    place = np.arange(window)
     inside = (place >= offset[:, None]) & (place < (offset + length)[:, None])
-    token_at = (texts.bounds[index] + start - offset)[:, None] + place
+    first = texts.bounds[index] + start
     widths = _sums(length, per_neuron)
     columns: _Columns = {
         LAYER: np.full(len(neurons), layer),
         NEURON: neurons,
-        WindowColumn.LIST_SIZES: _Ragged(there.sum(axis=2).ravel(), np.full(len(neurons), there.shape[1])),
-        WindowColumn.VALUES: _Ragged(entries.value[there], per_neuron),
+        WindowColumn.LIST_SIZES: _Ragged(sizes.ravel(), np.full(len(neurons), sizes.shape[1])),
+        WindowColumn.VALUES: _Ragged(entries(lambda lists: lists.value, 1)[:, 0], per_neuron),
         WindowColumn.INDICES: _Ragged(index, per_neuron),
         WindowColumn.POSITIONS: _Ragged(position, per_neuron),
         WindowColumn.STARTS: _Ragged(start, per_neuron),
         WindowColumn.LENGTHS: _Ragged(length, per_neuron),
-        WindowColumn.TOKENS: _Ragged(texts.ids[token_at[inside]], widths),
-        WindowColumn.GATE: _Ragged(entries.gate[there][inside], widths),
-        WindowColumn.IN: _Ragged(entries.linear[there][inside], widths),
+        WindowColumn.TOKENS: _Ragged(texts.ids[_runs(first, length)], widths),
+        WindowColumn.GATE: _Ragged(entries(lambda lists: lists.gate, window)[inside], widths),
+        WindowColumn.IN: _Ragged(entries(lambda lists: lists.linear, window)[inside], widths),
     }
     return _table(WINDOWS, columns, len(neurons))
 
@@ -174,8 +183,8 @@ def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.n
     columns: _Columns = {
         LAYER: np.full(state.neurons, layer),
         NEURON: np.arange(state.neurons),
-        SampleColumn.GATE: _Ragged(_numpy(state.samples.gate.T).ravel(), sizes),
-        SampleColumn.IN: _Ragged(_numpy(state.samples.linear.T).ravel(), sizes),
+        SampleColumn.GATE: _Ragged(_numpy(state.samples.gate).ravel(), sizes),
+        SampleColumn.IN: _Ragged(_numpy(state.samples.linear).ravel(), sizes),
         SampleColumn.INDICES: _Ragged(np.tile(index, state.neurons), sizes),
         SampleColumn.POSITIONS: _Ragged(np.tile(position, state.neurons), sizes),
     }
@@ -183,43 +192,19 @@ def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.n
 
 
 @dataclass(frozen=True)
-class _Entries:
-    """Places of lists of some neurons. Axes: neuron, list, place (, window)."""
+class _Ranked:
+    """Places of lists of some neurons, best first. Axes: neuron, list, rank."""
 
-    key: np.ndarray
-    text: np.ndarray
-    value: np.ndarray
-    position: np.ndarray
-    gate: np.ndarray
-    linear: np.ndarray
+    slot: np.ndarray
+    """Number of the place, counted through all lists, neurons and places."""
+    filled: np.ndarray
 
     @classmethod
-    def side_by_side(cls, parts: Sequence["_Entries"]) -> "_Entries":
-        """One after the other along the list axis; shorter lists are filled up with empty places."""
-        places = max(part.key.shape[2] for part in parts)
-
-        def joined(name: str) -> np.ndarray:
-            return np.concatenate([_pad_places(getattr(part, name), places) for part in parts], axis=1)
-
-        return cls(*(joined(name) for name in cls.__dataclass_fields__))
-
-
-def _entries(lists: TopLists, neurons: Tensor) -> _Entries:
-    lists = TopLists(
-        **{name: tensor[:, neurons.to(tensor.device)] for name, tensor in vars(lists).items()}
-    ).best_first()
-    tensors = (lists.key, lists.texts, lists.value, lists.position, lists.gate, lists.linear)
-    return _Entries(*(_numpy(tensor.transpose(0, 1)) for tensor in tensors))
-
-
-def _pad_places(values: np.ndarray, places: int) -> np.ndarray:
-    missing = [(0, 0), (0, 0), (0, places - values.shape[2]), *[(0, 0)] * (values.ndim - 3)]
-    return np.pad(values, missing)
-
-
-def _each_list(state: LayerState) -> list[tuple[ExampleList, TopLists, int]]:
-    top = [(each, state.top, i) for i, each in enumerate(TOP_LISTS)]
-    return top + [(each, state.random, i) for i, each in enumerate(RANDOM_LISTS)]
+    def of(cls, lists: TopLists, neurons: Tensor) -> "_Ranked":
+        count, all_neurons, k = lists.key.shape
+        key, place = lists.key[:, neurons.to(lists.key.device)].sort(dim=2, descending=True)
+        row = np.arange(count)[:, None] * all_neurons + neurons.numpy()
+        return cls((row[..., None] * k + _numpy(place)).transpose(1, 0, 2), _numpy(key > 0).transpose(1, 0, 2))
 
 
 def _sums(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -227,6 +212,12 @@ def _sums(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     bounds = np.concatenate([[0], np.cumsum(sizes)])
     total = np.concatenate([[0], np.cumsum(values)])
     return total[bounds[1:]] - total[bounds[:-1]]
+
+
+def _runs(first: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """The whole numbers of consecutive runs, each from its first on."""
+    before = np.cumsum(length) - length
+    return np.arange(length.sum()) + np.repeat(first - before, length)
 
 
 def _table(schema: pa.Schema, columns: _Columns, rows: int) -> pa.Table:

@@ -12,10 +12,10 @@ from compute.checkpoint import Checkpoint, Saver, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
 from compute.durable import OWN_PREFIX, PROGRESS, complete, locked
+from compute.kernels import Kernels
 from compute.models import GatedModel, load_model, load_tokenizer
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
-from compute.reduce import sum_tokens
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.state import LayerState
 from compute.verify import check_files
@@ -36,7 +36,7 @@ def run(config: RunConfig) -> None:
             say(f"{config.out} is complete already")
             return
         progress = config.out / PROGRESS
-        tokenizer = load_tokenizer(plan.source)
+        tokenizer = load_tokenizer(plan.source, plan.config)
         if tokenizer is None:
             say(f"{plan.source.id} comes without a tokenizer: the vocabulary holds ids")
         checkpoint = Checkpoint(progress)
@@ -80,11 +80,11 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     marker = checkpoint.marker()
     if marker is not None and marker.batches_done == len(plan.own_batches):
         return checkpoint.load(marker, plan.layers, plan.device)
-    model = load_model(plan.source, plan.settings.model, plan.layers[-1], plan.device)
+    model = load_model(plan.source, plan.config, plan.settings.model, plan.layers[-1], plan.device)
     flipped = _apply_convention(plan, model)
     states = _empty_states(plan, flipped) if marker is None else checkpoint.load(marker, plan.layers, plan.device)
-    reduction = torch.compile(sum_tokens, dynamic=True) if config.compile else sum_tokens
-    watch = Watch(states, reduction, plan.sampled, plan.first_text)
+    kernels = Kernels.eager(model.mlps[0].act, getattr(torch, plan.settings.model.dtype))
+    watch = Watch(states, kernels.compiled() if plan.settings.run.compiled else kernels, plan.sampled, plan.first_text)
     for layer in plan.layers:
         watch.attach(layer, model.mlps[layer])
     saver = Saver(checkpoint, config.checkpoint_share, states)

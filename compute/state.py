@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from compute.reduce import Activations, Moments, Reduction, TextSums, add_texts, ranks
+from compute.kernels import Kernels
+from compute.reduce import Activations, Moments, Reduced, add_up
 from compute.toplists import TopLists
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
@@ -17,36 +18,36 @@ class Samples:
     """gate and in at chosen positions: numbered once for the whole run, filled by the batches that hold them."""
 
     filled: Bool[Tensor, "sample"]
-    gate: Float[Tensor, "sample neuron"]
-    linear: Float[Tensor, "sample neuron"]
+    gate: Float[Tensor, "neuron sample"]
+    linear: Float[Tensor, "neuron sample"]
 
     @classmethod
     def none(cls, samples: int, neurons: int, device: torch.device | str = "cpu") -> "Samples":
-        empty = torch.zeros(samples, neurons, device=device)
+        empty = torch.zeros(neurons, samples, device=device)
         return cls(torch.zeros(samples, dtype=torch.bool, device=device), empty, empty.clone())
 
     def merge(self, other: "Samples") -> "Samples":
         def either(mine: Tensor, theirs: Tensor) -> Tensor:
-            return torch.where(self.filled[:, None], mine, theirs)
+            return torch.where(self.filled, mine, theirs)
 
         return Samples(self.filled | other.filled, either(self.gate, other.gate), either(self.linear, other.linear))
 
-    def take(
-        self, seen: Activations, slot: Int[Tensor, "some"], text: Int[Tensor, "some"], position: Int[Tensor, "some"]
-    ) -> None:
-        """Fills, in place, the slots whose positions lie in this batch."""
-        self.filled[slot] = True
-        self.gate[slot] = seen.gate[text, position].float()
-        self.linear[slot] = seen.linear[text, position].float()
+    def take(self, seen: Activations, slots: "SampleSlots") -> None:
+        """Fills, in place, the slots whose tokens lie in this batch."""
+        self.filled[slots.slot] = True
+        self.gate.index_copy_(1, slots.slot, seen.gate.flatten(1).index_select(1, slots.token))
+        self.linear.index_copy_(1, slots.slot, seen.linear.flatten(1).index_select(1, slots.token))
 
 
 @dataclass(frozen=True)
 class SampleSlots:
-    """Which samples lie in a batch: slot in the state, row of the batch, position in the text."""
+    """Which samples lie in a batch: slot in the state, token of the batch (padding included, text by text)."""
 
     slot: Int[Tensor, "some"]
-    text: Int[Tensor, "some"]
-    position: Int[Tensor, "some"]
+    token: Int[Tensor, "some"]
+
+    def to(self, device: torch.device) -> "SampleSlots":
+        return SampleSlots(self.slot.to(device), self.token.to(device))
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,14 @@ class LayerState:
         )
 
     def observe(
-        self, seen: Activations, reduction: Reduction, samples: SampleSlots, first: SampleSlots
+        self, reduced: Reduced, seen: Activations, kernels: Kernels, samples: SampleSlots, first: SampleSlots
     ) -> "LayerState":
         """With one more batch. Lists and samples change in place: they are most of the memory."""
-        sums = TextSums(*reduction(seen.gate, seen.linear, seen.act, seen.counted, seen.priority))
-        bids = ranks(sums)
-        self.top.offer(bids[: len(TOP_LISTS)], seen, TOP_LISTS)
-        self.random.offer(bids[len(TOP_LISTS) :], seen, RANDOM_LISTS)
-        self.samples.take(seen, samples.slot, samples.text, samples.position)
-        self.first.take(seen, first.slot, first.text, first.position)
-        return replace(self, moments=self.moments + add_texts(sums, seen.counted))
+        self.top.offer(reduced.bids[: len(TOP_LISTS)], seen, TOP_LISTS, kernels)
+        self.random.offer(reduced.bids[len(TOP_LISTS) :], seen, RANDOM_LISTS, kernels)
+        self.samples.take(seen, samples)
+        self.first.take(seen, first)
+        return replace(self, moments=self.moments + add_up(reduced, seen.priority))
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, for a file."""

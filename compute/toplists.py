@@ -7,10 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.capture import capture
+from compute.kernels import Kernels, texts_of, unique_keys
 from compute.reduce import Activations
 from gluscope_core.vocabulary import ExampleList
 
-_TEXT_BITS = 32
 _ROWS_AT_ONCE = 1 << 15
 
 
@@ -20,7 +20,7 @@ class TopLists:
     grouping: keys are unique, since a text is in one batch only. Empty places have key 0."""
 
     key: Int[Tensor, "list neuron k"]
-    """Bid in the upper bits, the text's number counted down in the lower: a tie goes to the lower text."""
+    """As `unique_keys` makes them."""
     value: Float[Tensor, "list neuron k"]
     position: Int[Tensor, "list neuron k"]
     gate: Float[Tensor, "list neuron k window"]
@@ -46,7 +46,7 @@ class TopLists:
     @property
     def texts(self) -> Int[Tensor, "list neuron k"]:
         """Number of each entry's text; meaningless where the place is empty."""
-        return (2**_TEXT_BITS - 1) - (self.key & (2**_TEXT_BITS - 1))
+        return texts_of(self.key)
 
     def best_first(self) -> "TopLists":
         return _pick({field.name: getattr(self, field.name) for field in fields(self)}, self.k)
@@ -55,43 +55,47 @@ class TopLists:
         both = {name: torch.cat([getattr(self, name), getattr(other, name)], dim=2) for name in vars(self)}
         return _pick(both, self.k)
 
-    def offer(self, bids: Int[Tensor, "list text neuron"], seen: Activations, lists: tuple[ExampleList, ...]) -> None:
+    def offer(
+        self,
+        bids: Float[Tensor, "list neuron text"],
+        seen: Activations,
+        lists: tuple[ExampleList, ...],
+        kernels: Kernels,
+    ) -> None:
         """Takes up, in place, the texts of a batch that beat an entry of a list: the same as merging with the batch's
         own lists, but only what enters is looked at again, and only what leaves is written over."""
         if self.k == 0:
             return
-        keys = unique_keys(bids, seen.texts)
         weakest = self.key.min(dim=-1).values  # amin takes five times as long on a CPU
-        rows = (keys > weakest[:, None]).any(dim=1).flatten().nonzero().squeeze(1)
-        by_row = keys.transpose(1, 2).flatten(0, 1)
-        for some in rows.split(_ROWS_AT_ONCE):
-            self._insert(some, by_row[some], seen, lists)
+        rows = kernels.entering(bids, seen.texts, weakest).flatten().nonzero().squeeze(1)
+        if len(rows):
+            for some in rows.split(_ROWS_AT_ONCE):
+                self._insert(some, bids.flatten(0, 1)[some], seen, lists, kernels)
 
     def _insert(
         self,
         rows: Int[Tensor, "row"],
-        keys: Int[Tensor, "row text"],
+        bids: Float[Tensor, "row text"],
         seen: Activations,
         lists: tuple[ExampleList, ...],
+        kernels: Kernels,
     ) -> None:
-        flat = {name: tensor.flatten(0, 1) for name, tensor in vars(self).items()}
-        contest = torch.cat([flat["key"][rows], torch.where(keys > 0, keys, -1)], dim=1)
+        keys = unique_keys(bids, seen.texts)
+        own = self.key.flatten(0, 1)[rows]
+        contest = torch.cat([own, torch.where(keys > 0, keys, -1)], dim=1)
         stays = torch.zeros_like(contest, dtype=torch.bool)
         stays.scatter_(1, contest.topk(self.k, dim=1).indices, value=True)
         # In each row as many texts enter as entries leave, so the two lists of places match one to one.
         row, place = (~stays[:, : self.k]).nonzero(as_tuple=True)
         text = stays[:, self.k :].nonzero(as_tuple=True)[1]
-        row_of_all = rows[row]
-        which, neuron = row_of_all // self.key.shape[1], row_of_all % self.key.shape[1]
-        new = capture(seen, lists, which, text, neuron, window=self.gate.shape[-1])
-        flat["key"][row_of_all, place] = keys[row, text]
+        which, neuron = rows[row] // self.key.shape[1], rows[row] % self.key.shape[1]
+        window = self.gate.shape[-1]
+        new = capture(seen, lists, which, neuron, text, bids[row, text], window=window, kernels=kernels)
+        slot = rows[row] * self.k + place
+        self.key.flatten()[slot] = keys[row, text]
         for field in fields(new):
-            flat[field.name][row_of_all, place] = getattr(new, field.name)
-
-
-def unique_keys(bids: Int[Tensor, "list text neuron"], texts: Int[Tensor, "text"]) -> Int[Tensor, "list text neuron"]:
-    keys = (bids.long() << _TEXT_BITS) | (2**_TEXT_BITS - 1 - texts)[:, None]
-    return torch.where(bids > 0, keys, 0)
+            target = getattr(self, field.name).flatten(0, 2)
+            target[slot.to(target.device)] = getattr(new, field.name).to(target.device)
 
 
 def _pick(joined: dict[str, Tensor], k: int) -> TopLists:

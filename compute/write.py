@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from compute.durable import sha256_of
+from compute.durable import flush, sha256_of
 from gluscope_core.manifest import FileRecord
 from gluscope_core.schema import LAYER, Table
 from gluscope_core.tables import read_footer
@@ -25,6 +25,7 @@ def write_table(folder: Path, path: str, table: Table, rows: Iterable[pa.Table])
             writer.write_table(piece, row_group_size=table.rows_per_group)
             if table.keyed_by_neuron and piece.num_rows:
                 layers += [piece.column(LAYER)[0].as_py(), piece.column(LAYER)[-1].as_py()]
+    flush(target)
     return record_of(folder, path, table, (min(layers), max(layers)) if layers else None)
 
 
@@ -42,13 +43,14 @@ def record_of(folder: Path, path: str, table: Table, layers: tuple[int, int] | N
 
 
 def _dialect(schema: pa.Schema) -> dict[str, Any]:
-    """Bytes of floats compress better when their exponents lie together; ids and positions as a dictionary."""
-    floats = [_leaf(field) for field in schema if pa.types.is_floating(_value_type(field.type))]
-    others = [_leaf(field) for field in schema if not pa.types.is_floating(_value_type(field.type))]
+    """Bytes of floats compress better when their exponents lie together. Lists go without a dictionary, which would
+    hide from the compressor that they repeat each other, and without extremes, which nobody asks for."""
+    plain = [field for field in schema if not pa.types.is_list(field.type)]
     return {
         "compression": "zstd",
-        "use_dictionary": others,
-        "use_byte_stream_split": floats,
+        "use_dictionary": [field.name for field in plain if not pa.types.is_floating(field.type)],
+        "use_byte_stream_split": [_leaf(field) for field in schema if pa.types.is_floating(_value_type(field.type))],
+        "write_statistics": [field.name for field in plain],
         "write_page_checksum": True,
         "write_page_index": True,
     }

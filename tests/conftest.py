@@ -1,12 +1,18 @@
 """Shapes are checked while tests run; models and datasets that several tests use are made once."""
 
+import os
+from contextlib import nullcontext
+
 from jaxtyping import install_import_hook
 
-with install_import_hook(["compute"], "beartype.beartype"):
+COMPILED = "GLUSCOPE_TEST_COMPILED" in os.environ
+
+with nullcontext() if COMPILED else install_import_hook(["compute"], "beartype.beartype"):
     import compute.merge
     import compute.run  # noqa: F401
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +23,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from compute.config import RunConfig
+from compute.kernels import Kernels
+from compute.reduce import Act
 from compute.run import run
 
 torch.set_num_threads(1)
@@ -59,6 +67,13 @@ def odd_texts() -> list[list[int]]:
     random = np.random.default_rng(7)
     lengths = [0, 1, 2, 5, 33, CONTEXT, CONTEXT + 25, 0, 12, 12, 7, 31, 20, 1, 18, 26, 9, 3, 14, 22, 30, 11]
     return [[2, *random.integers(0, VOCAB, length - 1)] if length else [] for length in lengths]
+
+
+@cache
+def kernels_of(act: Act) -> Kernels:
+    """Eager, unless tests are to show that compiled ones do the same."""
+    eager = Kernels.eager(act)
+    return eager.compiled() if COMPILED else eager
 
 
 def contents(folder: Path) -> dict[str, bytes]:

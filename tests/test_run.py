@@ -251,22 +251,6 @@ def test_repeating_a_finished_run_changes_nothing(config, finished):
     assert contents(finished) == before
 
 
-def test_compiled_equals_eager(config, finished, tmp_path):
-    """In a process of its own, where shape checks do not get into the compiler's way."""
-    command = [sys.executable, "-m", "compute", "run", "--compile", "--model", config.model, "--texts", config.texts]
-    options = ["--out", tmp_path / "out", "--top-k", 4, "--random-k", 3, "--window", 8, "--samples", 32]
-    environment = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    subprocess.run([*map(str, [*command, *options, "--batch-tokens", 64])], check=True, env=environment)
-    assert list(verify(tmp_path / "out")) == []
-    compiled, eager = contents(tmp_path / "out"), contents(finished)
-    for name in compiled:
-        if name.startswith(("examples", "windows", "samples")):
-            assert compiled[name] == eager[name], name
-    one, other = (open_dataset(path).neurons() for path in (tmp_path / "out", finished))
-    for name in one.select_dtypes("number"):
-        np.testing.assert_allclose(one[name], other[name], rtol=1e-9, equal_nan=True, err_msg=name)
-
-
 def test_half_precision(config, tmp_path):
     """Figures follow from gate and in, which are kept in float32."""
     run(replace(config, out=tmp_path / "out", dtype="bfloat16"))

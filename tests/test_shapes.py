@@ -4,15 +4,18 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from compute.reduce import add_texts
-from compute.toplists import TopLists, unique_keys
+from compute.reduce import add_up
+from compute.state import SampleSlots, Samples
+from compute.toplists import TopLists
 
 
 def test_a_wrong_shape_is_noticed():
-    unique_keys(torch.ones(2, 3, 4, dtype=torch.int32), torch.arange(3))
     with pytest.raises(TypeCheckError):
-        unique_keys(torch.ones(2, 3, 4, dtype=torch.int32), torch.arange(4))
-    with pytest.raises(TypeCheckError):
-        add_texts(None, torch.ones(2, 2, dtype=torch.bool))
+        add_up(None, torch.ones(2, 2))
     with pytest.raises(TypeCheckError):
         TopLists.none(1, 2, "k", 4)
+    two, three = torch.zeros(2, dtype=torch.int64), torch.zeros(3, dtype=torch.int64)
+    Samples.none(3, 4).merge(Samples.none(3, 4))
+    SampleSlots(two, two)
+    with pytest.raises(TypeCheckError):
+        SampleSlots(two, three)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from compute.chance import priorities, sample_positions
-from compute.reduce import Activations, sum_tokens
+from compute.reduce import Activations, Reduced
 from compute.state import LayerState
-from compute.watch import _slots
+from compute.watch import sample_slots
 from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, RANDOM_LISTS, TOP_LISTS, Quantity
+from tests.conftest import kernels_of
 from tests.reference import Text, figures
 
 NEURONS, K, RANDOM_K, WINDOW, SAMPLES = 3, 3, 2, 6, 7
@@ -33,6 +34,11 @@ class Run:
         return np.array([len(text.gate) for text in self.texts])
 
 
+def leaky(x: torch.Tensor) -> torch.Tensor:
+    """An activation function that a CPU rounds alike wherever a value stands, unlike those with an exponential."""
+    return torch.where(x < 0, x * 0.125, x)
+
+
 @st.composite
 def runs(draw) -> Run:
     lengths = draw(st.lists(st.integers(0, 9), min_size=1, max_size=7))
@@ -41,7 +47,7 @@ def runs(draw) -> Run:
     texts = []
     for number, length in enumerate(lengths):
         gate, linear = (values(random, (length, NEURONS), odd) for _ in range(2))
-        act = torch.nn.functional.silu(torch.from_numpy(gate)).numpy()
+        act = leaky(torch.from_numpy(gate)).numpy()
         texts.append(Text(number, gate, linear, act))
     return Run(texts, draw(st.integers(0, 2**40)), draw(st.integers(0, 2)))
 
@@ -55,7 +61,7 @@ def empty_state() -> LayerState:
     return LayerState.none(torch.zeros(NEURONS, dtype=torch.bool), K, RANDOM_K, WINDOW, SAMPLES)
 
 
-def observe(state: LayerState, run: Run, numbers: list[int]) -> LayerState:
+def observe(state: LayerState, run: Run, numbers: list[int], act=leaky) -> LayerState:
     """One batch, padded with values that would show if they counted."""
     texts = [run.texts[number] for number in numbers]
     width = max(len(text.gate) for text in texts)
@@ -64,24 +70,21 @@ def observe(state: LayerState, run: Run, numbers: list[int]) -> LayerState:
         batch = np.full((len(texts), width, NEURONS), 9.0, np.float32)
         for row, text in enumerate(texts):
             batch[row, : len(text.gate)] = getattr(text, name)
-        return torch.from_numpy(batch)
+        return torch.from_numpy(batch.transpose(2, 0, 1).copy())
 
     chosen, lengths, place = np.array(numbers), run.lengths[numbers], np.arange(width)
     counted = (place < lengths[:, None]) & (place >= run.skip_first)
+    priority = torch.from_numpy(np.where(counted, priorities(chosen[:, None], place, run.seed), np.float32(0)))
+    kernels = kernels_of(act)
+    gate, linear = padded("gate"), padded("linear")
+    reduced = Reduced(*kernels.reduce(gate, linear, priority))
     seen = Activations(
-        padded("gate"),
-        padded("linear"),
-        padded("act"),
-        torch.from_numpy(counted),
-        torch.from_numpy(priorities(chosen[:, None], place, run.seed)),
-        torch.from_numpy(chosen),
-        torch.from_numpy(lengths),
+        gate, linear, reduced.act, reduced.post, priority, torch.from_numpy(chosen), torch.from_numpy(lengths)
     )
     sampled = sample_positions(run.lengths, run.skip_first, SAMPLES, run.seed)
     first = np.flatnonzero(run.lengths)[:1]
-    device = torch.device("cpu")
-    slots = _slots(chosen, *sampled, device), _slots(chosen, first, np.zeros(1, int), device)
-    return state.observe(seen, sum_tokens, *slots)
+    slots = sample_slots(chosen, width, *sampled), sample_slots(chosen, width, first, np.zeros(1, int))
+    return state.observe(reduced, seen, kernels, *slots)
 
 
 def saved_and_loaded(state: LayerState) -> LayerState:
@@ -173,8 +176,8 @@ def assert_moments(state: LayerState, neuron: int, wanted, run: Run) -> None:
             assert moments.total[c, q, neuron].item() == pytest.approx(sum(listed), rel=1e-12, abs=0)
             squares = sum(value * value for value in listed)
             assert moments.squares[c, q, neuron].item() == pytest.approx(squares, rel=1e-12, abs=0)
-            assert moments.low[c, q, neuron].item() == min(listed, default=np.inf)
-            assert moments.high[c, q, neuron].item() == max(listed, default=-np.inf)
+            assert moments.smallest[c, q, neuron].item() == min(map(abs, listed), default=np.inf)
+            assert moments.largest[c, q, neuron].item() == max(map(abs, listed), default=0)
     gained = moments.post_in[:, neuron].sum() + moments.zero_post_in[neuron]
     assert gained.item() == pytest.approx(sum(wanted.gained), abs=1e-12 * sum(map(abs, wanted.gained)))
     read = moments.squares[:, QUANTITIES.index(Quantity.IN), neuron].sum() + moments.zero_in_squares[neuron]
@@ -204,8 +207,8 @@ def assert_samples(state: LayerState, run: Run) -> None:
     assert len(set(zip(texts, positions, strict=True))) == len(texts)
     for slot, (text, position) in enumerate(zip(texts, positions, strict=True)):
         assert position >= run.skip_first
-        np.testing.assert_array_equal(state.samples.gate[slot], run.texts[text].gate[position])
-        np.testing.assert_array_equal(state.samples.linear[slot], run.texts[text].linear[position])
+        np.testing.assert_array_equal(state.samples.gate[:, slot], run.texts[text].gate[position])
+        np.testing.assert_array_equal(state.samples.linear[:, slot], run.texts[text].linear[position])
 
 
 def test_samples_are_a_uniform_choice():
@@ -224,7 +227,7 @@ def test_lists_hold_no_zero_and_no_padding():
     gate = np.full((4, NEURONS), -200.0, np.float32)
     linear = np.ones((4, NEURONS), np.float32)
     run = Run([Text(0, gate, linear, np.zeros_like(gate))], 0, 0)
-    state = observe(empty_state(), run, [0])
+    state = observe(empty_state(), run, [0], act=lambda x: x * 0)
     assert state.moments.count[2].tolist() == [4] * NEURONS
     sizes = {each.column("values"): int((state.top.key[i] > 0).sum()) for i, each in enumerate(TOP_LISTS)}
     assert {name for name, size in sizes.items() if size} == {

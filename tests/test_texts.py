@@ -32,7 +32,7 @@ def test_a_batch(tmp_path):
     texts = read_texts(write_texts(tmp_path / "t.parquet", [[5, 6, 7], [], [8]]))
     batch = make_batch(texts, np.array([2, 0]), skip_first=1, seed=0)
     assert batch.ids.tolist() == [[8, 8, 8], [5, 6, 7]]
-    assert batch.counted.tolist() == [[False, False, False], [False, True, True]]
+    assert (batch.priority > 0).tolist() == [[False, False, False], [False, True, True]]
     assert batch.texts.tolist() == [2, 0]
     assert batch.lengths.tolist() == [1, 3]
 

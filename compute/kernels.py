@@ -1,0 +1,108 @@
+"""The functions that touch every activation, as they are or compiled: the same source on every device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from compute.reduce import Act, by_quantity, reduce_batch, usable
+from compute.windows import FLOAT16_MAX, tokens_before
+from gluscope_core.vocabulary import QUANTITIES, Quantity
+
+_OPTIONS = {"cpp.max_horizontal_fusion_size": 256}
+"""One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again."""
+_TEXT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Kernels:
+    reduce: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
+    entering: Callable[[Tensor, Tensor, Tensor], Tensor]
+    locate: Callable[..., tuple[Tensor, Tensor]]
+    cut_windows: Callable[..., tuple[Tensor, Tensor]]
+
+    @classmethod
+    def eager(cls, act_of: Act, dtype: torch.dtype = torch.float32) -> "Kernels":
+        return cls(partial(reduce_batch, act_of=act_of, dtype=dtype), entering, locate, cut_windows)
+
+    def compiled(self) -> "Kernels":
+        """The number of texts and their lengths change from batch to batch, so all sizes are left open."""
+        compiled = {f.name: torch.compile(getattr(self, f.name), dynamic=True, options=_OPTIONS) for f in fields(self)}
+        return Kernels(**compiled)
+
+
+def compiler_works(device: torch.device) -> bool:
+    """Whether anything can be compiled here: on a CPU that takes a C++ compiler, on a GPU Triton."""
+    try:
+        torch.compile(torch.neg, dynamic=True)(torch.ones(2, device=device))
+    except Exception:  # noqa: BLE001  # whatever is missing, it is found in another way
+        return False
+    return True
+
+
+def unique_keys(bids: Tensor, texts: Tensor) -> Tensor:
+    """Bid in the upper bits, since those of positive floats order as the floats do; the text's number counted down in
+    the lower: a tie goes to the lower text. 0 where there is no bid."""
+    keys = (bids.view(torch.int32).long() << _TEXT_BITS) | (2**_TEXT_BITS - 1 - texts)
+    return torch.where(bids > 0, keys, 0)
+
+
+def texts_of(keys: Tensor) -> Tensor:
+    return (2**_TEXT_BITS - 1) - (keys & (2**_TEXT_BITS - 1))
+
+
+def entering(bids: Tensor, texts: Tensor, weakest: Tensor) -> Tensor:
+    """Lists and neurons for which a text of the batch beats the weakest entry."""
+    return (unique_keys(bids, texts) > weakest[..., None]).any(dim=-1)
+
+
+def locate(
+    gate: Tensor,
+    linear: Tensor,
+    act: Tensor,
+    post: Tensor,
+    priority: Tensor,
+    neuron: Tensor,
+    text: Tensor,
+    traits: Tensor,
+    bid: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Value and position of the token that a text bid with: the first where several are equal. Of few entries only,
+    since a CPU looks for positions far more slowly than for maxima."""
+    row = neuron * gate.shape[1] + text
+    gates, linears, acts, posts = (each.flatten(0, 1)[row] for each in (gate, linear, act, post))
+    gate_sign, in_sign, sought = traits[:, :, None].unbind(dim=1)
+    chance = priority[text]
+    value = chance
+    for quantity, values in by_quantity(gates, linears, acts, posts).items():
+        value = torch.where(sought == QUANTITIES.index(quantity), values.abs(), value)
+    fits = (gates * gate_sign > 0) & (linears * in_sign > 0) & (chance > 0) & usable(gates, posts)
+    tokens = gate.shape[2]
+    place = torch.arange(tokens, device=gate.device, dtype=torch.float32)
+    position = torch.where(fits & (value == bid[:, None]), place, float(tokens - 1)).amin(dim=1).long()
+    at = row * tokens + position
+    sought = sought.squeeze(1)
+    found = post.flatten()[at]
+    for quantity, values in by_quantity(gate, linear, act, post).items():
+        if quantity is not Quantity.POST:
+            found = torch.where(sought == QUANTITIES.index(quantity), values.flatten()[at], found)
+    return found, position.int()
+
+
+def cut_windows(
+    gate: Tensor, linear: Tensor, neuron: Tensor, text: Tensor, position: Tensor, lengths: Tensor, window: int
+) -> tuple[Tensor, Tensor]:
+    """gate and in around a position; 0 outside the text."""
+    place = position[:, None] + torch.arange(window, device=position.device) - tokens_before(window)
+    outside = (place < 0) | (place >= lengths[text][:, None])
+    tokens = gate.shape[2]
+    at = (neuron * gate.shape[1] + text)[:, None] * tokens + place.clamp(0, tokens - 1)
+    gate_there, linear_there = (torch.where(outside, 0.0, each.flatten()[at]) for each in (gate, linear))
+    return saturating_half(gate_there), saturating_half(linear_there)
+
+
+def saturating_half(tensor: Tensor) -> Tensor:
+    """float16 in which what is too large becomes the largest number, and NaN stays NaN."""
+    return tensor.clamp(-FLOAT16_MAX, FLOAT16_MAX).half()

@@ -1,0 +1,41 @@
+"""Compiled, the figures are the same: up to the last bits of the activation function, which is compiled with them.
+
+In processes of their own, where shape checks do not get into the compiler's way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from compute.verify import verify
+from gluscope_core import open_dataset
+from gluscope_core.vocabulary import LISTS, Field
+
+
+def test_a_compiled_run_equals_an_eager_one(config, finished, tmp_path):
+    command = [sys.executable, "-m", "compute", "run", "--compile", "--model", config.model, "--texts", config.texts]
+    options = ["--out", tmp_path / "out", "--top-k", 4, "--random-k", 3, "--window", 8, "--samples", 32]
+    environment = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run([*map(str, [*command, *options, "--batch-tokens", 64])], check=True, env=environment)
+    assert list(verify(tmp_path / "out")) == []
+    compiled, eager = open_dataset(tmp_path / "out"), open_dataset(finished)
+    assert compiled.manifest.run.compiled
+    assert not eager.manifest.run.compiled
+    one, other = compiled.neurons(), eager.neurons()
+    for name in one.select_dtypes("number"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-6, atol=1e-7, equal_nan=True, err_msg=name)
+    ours, theirs = (dataset.read_table("examples").to_pandas() for dataset in (compiled, eager))
+    for each in LISTS:
+        for field in (Field.INDICES, Field.POSITIONS):
+            name = each.column(field)
+            assert all(map(np.array_equal, ours[name], theirs[name])), name
+
+
+def test_the_tests_of_the_state_pass_compiled():
+    environment = {**os.environ, "GLUSCOPE_TEST_COMPILED": "1", "PYTEST_XDIST_WORKER": ""}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "tests/test_state.py"]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
