@@ -30,7 +30,7 @@ RESULTS = Path("build/bench.json")
 
 def main() -> None:
     figures = {}
-    eager = Kernels.eager(torch.nn.functional.silu)
+    eager = Kernels.eager(torch.nn.functional.silu, window=32)
     for name, kernels in (("R1", eager.compiled()), ("R1-eager", eager)):
         figures[name] = measure(kernels)
         show = {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in figures[name].items()}
@@ -47,7 +47,9 @@ def measure(kernels: Kernels) -> dict[str, float | int]:
     layers = range(len(mlps))
     flipped = torch.zeros(mlps[0].intermediate_size, dtype=torch.bool)
     states = {layer: LayerState.none(flipped, top_k=16, random_k=16, window=32, samples=1024) for layer in layers}
-    watch = Watch(states, kernels, sampled=(np.arange(1024) * SEEN_TEXTS // 1024, np.arange(1024) % TOKENS), first_text=0)
+    watch = Watch(
+        states, kernels, sampled=(np.arange(1024) * SEEN_TEXTS // 1024, np.arange(1024) % TOKENS), first_text=0
+    )
     for layer in layers:
         watch.attach(layer, GatedMLP(model.layers[layer], ARCHITECTURES["llama"]))
     watched = [mlp.forward for mlp in mlps]

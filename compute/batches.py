@@ -47,7 +47,7 @@ class Batch:
     texts: Int[Tensor, "text"]
     lengths: Int[Tensor, "text"]
     priority: Float[Tensor, "text token"]
-    """Chance of a token to enter a random list: the highest do. 0: the token does not count, being padding or skipped."""
+    """Chance of a token to enter a random list: the highest do. 0: it does not count, being padding or skipped."""
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))

@@ -8,10 +8,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.kernels import Kernels
-from compute.reduce import Activations
-from gluscope_core.vocabulary import QUANTITIES, ExampleList
+from compute.reduce import Activations, by_quantity
+from gluscope_core.vocabulary import QUANTITIES, TOP_LISTS, ExampleList
 
+_MANY = 0.3
+"""Share of all bids from which on it is faster to look for every bid's position than for those that are wanted."""
 _VALUES_AT_ONCE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What enters the lists: by list, neuron and text (row of the batch)."""
+
+    which: Int[Tensor, "entry"]
+    neuron: Int[Tensor, "entry"]
+    text: Int[Tensor, "entry"]
 
 
 @dataclass(frozen=True)
@@ -27,27 +38,35 @@ class Captured:
 def capture(
     seen: Activations,
     lists: tuple[ExampleList, ...],
-    which: Int[Tensor, "entry"],
-    neuron: Int[Tensor, "entry"],
-    text: Int[Tensor, "entry"],
-    bid: Float[Tensor, "entry"],
-    *,
-    window: int,
+    bids: Float[Tensor, "list neuron text"],
+    entries: Entries,
     kernels: Kernels,
 ) -> Captured:
-    """Entries by list, neuron and text (row of the batch), with what the text bid for the place."""
-    traits = _traits(lists, bid.device)[which]
-    at_once = max(1, _VALUES_AT_ONCE // seen.gate.shape[2])
-    values, positions = [], []
-    for some in torch.arange(len(bid), device=bid.device).split(at_once):
-        value, position = kernels.locate(
-            seen.gate, seen.linear, seen.act, seen.post, seen.priority, neuron[some], text[some], traits[some], bid[some]
-        )
-        values.append(value)
-        positions.append(position)
-    position = torch.cat(positions)
-    gate, linear = kernels.cut_windows(seen.gate, seen.linear, neuron, text, position, seen.lengths, window)
-    return Captured(torch.cat(values), position, gate, linear)
+    which, neuron, text = entries.which, entries.neuron, entries.text
+    values = (seen.gate, seen.linear, seen.act, seen.post, seen.priority)
+    if len(which) > _MANY * bids.numel():
+        locate = kernels.locate_top if lists == TOP_LISTS else kernels.locate_random
+        position = locate(*values, bids)[which, neuron, text]
+    else:
+        at_once = max(1, _VALUES_AT_ONCE // seen.gate.shape[2])
+        asked = (neuron, text, _traits(lists, bids.device)[which], bids[which, neuron, text])
+        parts = zip(*(each.split(at_once) for each in asked), strict=True)
+        position = torch.cat([kernels.locate(*values, *part) for part in parts])
+    gate, linear = kernels.cut_windows(seen.gate, seen.linear, neuron, text, position, seen.lengths)
+    return Captured(_values_at(seen, lists, entries, position), position, gate, linear)
+
+
+def _values_at(
+    seen: Activations, lists: tuple[ExampleList, ...], entries: Entries, position: Int[Tensor, "entry"]
+) -> Float[Tensor, "entry"]:
+    """Of the quantity that each entry's list holds."""
+    token = (entries.neuron * seen.gate.shape[1] + entries.text) * seen.gate.shape[2] + position
+    held = torch.tensor([QUANTITIES.index(each.valued) for each in lists], device=token.device)[entries.which]
+    found = torch.empty_like(token, dtype=torch.float32)
+    for quantity, values in by_quantity(seen.gate, seen.linear, seen.act, seen.post).items():
+        mine = held == QUANTITIES.index(quantity)
+        found[mine] = values.flatten()[token[mine]]
+    return found
 
 
 @cache
@@ -55,7 +74,11 @@ def _traits(lists: tuple[ExampleList, ...], device: torch.device) -> Float[Tenso
     """Signs of gate and in, and the number of the quantity that is sought (one more than there are: chance), of each
     list. As floats, since a CPU compares those side by side with the values."""
     rows = [
-        (each.case.gate_sign, each.case.in_sign, len(QUANTITIES) if each.quantity is None else QUANTITIES.index(each.quantity))
+        (
+            each.case.gate_sign,
+            each.case.in_sign,
+            len(QUANTITIES) if each.quantity is None else QUANTITIES.index(each.quantity),
+        )
         for each in lists
     ]
     return torch.tensor(rows, dtype=torch.float32, device=device)

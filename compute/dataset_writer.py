@@ -34,8 +34,8 @@ from gluscope_core.schema import (
 )
 
 _NEURONS_AT_ONCE = 256
-_WRITERS = min(8, os.cpu_count() or 1)
-"""Each holds a layer's state in memory where it has to be loaded first."""
+_WRITERS = min(8, 2 + (os.cpu_count() or 1))
+"""Some wait for the disk. Each holds a layer's state in memory where it has to be loaded first."""
 _TEXTS_PATH = "texts/texts_000.parquet"
 _VOCAB_PATH = "vocab.parquet"
 

@@ -57,8 +57,9 @@ class GatedMLP:
 
         def forward(x: Float[Tensor, "text token d_model"]) -> Float[Tensor, "text token d_model"]:
             tokens = x.flatten(0, 1).t()
-            gate, linear = (_neuron_rows(layer, tokens).unflatten(1, x.shape[:2]) for layer in (self._gate, self._linear))
-            return self._out(observer(gate, linear).flatten(1).t()).unflatten(0, x.shape[:2])
+            gate, linear = (_neuron_rows(layer, tokens) for layer in (self._gate, self._linear))
+            post = observer(gate.unflatten(1, x.shape[:2]), linear.unflatten(1, x.shape[:2]))
+            return self._out(post.flatten(1).t()).unflatten(0, x.shape[:2])
 
         self._module.forward = forward
 

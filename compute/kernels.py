@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from compute.reduce import Act, by_quantity, reduce_batch, usable
+from compute.reduce import Act, by_quantity, in_case, reduce_batch, usable
 from compute.windows import FLOAT16_MAX, tokens_before
-from gluscope_core.vocabulary import QUANTITIES, Quantity
+from gluscope_core.vocabulary import CASES, QUANTITIES, RANDOM_LISTS, TOP_LISTS, ExampleList
 
 _OPTIONS = {"cpp.max_horizontal_fusion_size": 256}
 """One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again."""
@@ -20,15 +19,32 @@ _TEXT_BITS = 32
 class Kernels:
     reduce: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
     entering: Callable[[Tensor, Tensor, Tensor], Tensor]
-    locate: Callable[..., tuple[Tensor, Tensor]]
+    locate: Callable[..., Tensor]
+    locate_top: Callable[..., Tensor]
+    locate_random: Callable[..., Tensor]
     cut_windows: Callable[..., tuple[Tensor, Tensor]]
 
     @classmethod
-    def eager(cls, act_of: Act, dtype: torch.dtype = torch.float32) -> "Kernels":
-        return cls(partial(reduce_batch, act_of=act_of, dtype=dtype), entering, locate, cut_windows)
+    def eager(cls, act_of: Act, window: int, dtype: torch.dtype = torch.float32) -> "Kernels":
+        # Functions of their own, not partial ones, which a compiler would take for variants of a single function.
+        def reduce(gate: Tensor, linear: Tensor, priority: Tensor) -> tuple[Tensor, ...]:
+            return reduce_batch(gate, linear, priority, act_of=act_of, dtype=dtype)
+
+        def locate_top(*seen: Tensor) -> Tensor:
+            return locate_everywhere(*seen, lists=TOP_LISTS)
+
+        def locate_random(*seen: Tensor) -> Tensor:
+            return locate_everywhere(*seen, lists=RANDOM_LISTS)
+
+        def cut(*entries: Tensor) -> tuple[Tensor, Tensor]:
+            return cut_windows(*entries, window=window)
+
+        return cls(reduce, entering, locate, locate_top, locate_random, cut)
 
     def compiled(self) -> "Kernels":
-        """The number of texts and their lengths change from batch to batch, so all sizes are left open."""
+        """The number of texts and their lengths change from batch to batch, so all sizes are left open; but a single
+        text, or a single token, is a shape of its own to the compiler."""
+        torch._dynamo.config.recompile_limit = max(32, torch._dynamo.config.recompile_limit)  # noqa: SLF001
         compiled = {f.name: torch.compile(getattr(self, f.name), dynamic=True, options=_OPTIONS) for f in fields(self)}
         return Kernels(**compiled)
 
@@ -68,9 +84,8 @@ def locate(
     text: Tensor,
     traits: Tensor,
     bid: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Value and position of the token that a text bid with: the first where several are equal. Of few entries only,
-    since a CPU looks for positions far more slowly than for maxima."""
+) -> Tensor:
+    """Position of the token that a text bid with: the first where several are equal. For some entries."""
     row = neuron * gate.shape[1] + text
     gates, linears, acts, posts = (each.flatten(0, 1)[row] for each in (gate, linear, act, post))
     gate_sign, in_sign, sought = traits[:, :, None].unbind(dim=1)
@@ -79,20 +94,41 @@ def locate(
     for quantity, values in by_quantity(gates, linears, acts, posts).items():
         value = torch.where(sought == QUANTITIES.index(quantity), values.abs(), value)
     fits = (gates * gate_sign > 0) & (linears * in_sign > 0) & (chance > 0) & usable(gates, posts)
-    tokens = gate.shape[2]
-    place = torch.arange(tokens, device=gate.device, dtype=torch.float32)
-    position = torch.where(fits & (value == bid[:, None]), place, float(tokens - 1)).amin(dim=1).long()
-    at = row * tokens + position
-    sought = sought.squeeze(1)
-    found = post.flatten()[at]
-    for quantity, values in by_quantity(gate, linear, act, post).items():
-        if quantity is not Quantity.POST:
-            found = torch.where(sought == QUANTITIES.index(quantity), values.flatten()[at], found)
-    return found, position.int()
+    return _first(fits & (value == bid[:, None]))
+
+
+def locate_everywhere(
+    gate: Tensor,
+    linear: Tensor,
+    act: Tensor,
+    post: Tensor,
+    priority: Tensor,
+    bids: Tensor,
+    *,
+    lists: tuple[ExampleList, ...],
+) -> Tensor:
+    """The same for all texts, neurons and some lists at once: faster where many enter, since all lists share what is
+    fetched."""
+    there = (priority > 0) & usable(gate, post)
+    inside = {case: there & in_case(case, gate, linear) for case in CASES}
+    values = by_quantity(gate, linear, act, post)
+    positions = []
+    for bid, each in zip(bids.unbind(), lists, strict=True):
+        value = priority if each.quantity is None else values[each.quantity].abs()
+        positions.append(_first(inside[each.case] & (value == bid[:, :, None])))
+    return torch.stack(positions)
+
+
+def _first(found: Tensor) -> Tensor:
+    """Where each row holds first; its end where nowhere. As a minimum of floats, which a CPU finds far faster than a
+    maximum's position."""
+    tokens = found.shape[-1]
+    place = torch.arange(tokens, device=found.device, dtype=torch.float32)
+    return torch.where(found, place, float(tokens - 1)).amin(dim=-1).int()
 
 
 def cut_windows(
-    gate: Tensor, linear: Tensor, neuron: Tensor, text: Tensor, position: Tensor, lengths: Tensor, window: int
+    gate: Tensor, linear: Tensor, neuron: Tensor, text: Tensor, position: Tensor, lengths: Tensor, *, window: int
 ) -> tuple[Tensor, Tensor]:
     """gate and in around a position; 0 outside the text."""
     place = position[:, None] + torch.arange(window, device=position.device) - tokens_before(window)

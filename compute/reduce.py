@@ -132,7 +132,8 @@ def reduce_batch(
     one over all tokens, one over the tokens of each text."""
     act = act_of(gate)
     post = act * linear
-    over_tokens = _sum_tokens(*(each.flatten(1) for each in (gate, linear, act, post)), (priority > 0).flatten())
+    counted = (priority > 0).flatten()
+    over_tokens = _sum_tokens(gate.flatten(1), linear.flatten(1), act.flatten(1), post.flatten(1), counted)
     return post.to(dtype), act, post, *over_tokens, *_best_of_texts(gate, linear, act, post, priority)
 
 

@@ -153,7 +153,8 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
         return _numpy(torch.cat(rows)[by_neuron])
 
     window = state.top.gate.shape[-1]
-    index, position = (entries(each, 1)[:, 0] for each in (lambda lists: texts_of(lists.key), lambda lists: lists.position))
+    index = entries(lambda lists: texts_of(lists.key), 1)[:, 0]
+    position = entries(lambda lists: lists.position, 1)[:, 0]
     start, length = window_bounds(position, texts.lengths[index], window)
     # The state keeps each window around its token; a clipped window begins later in its row.
     offset = start - position + tokens_before(window)

@@ -83,7 +83,7 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     model = load_model(plan.source, plan.config, plan.settings.model, plan.layers[-1], plan.device)
     flipped = _apply_convention(plan, model)
     states = _empty_states(plan, flipped) if marker is None else checkpoint.load(marker, plan.layers, plan.device)
-    kernels = Kernels.eager(model.mlps[0].act, getattr(torch, plan.settings.model.dtype))
+    kernels = Kernels.eager(model.mlps[0].act, plan.settings.run.window, getattr(torch, plan.settings.model.dtype))
     watch = Watch(states, kernels.compiled() if plan.settings.run.compiled else kernels, plan.sampled, plan.first_text)
     for layer in plan.layers:
         watch.attach(layer, model.mlps[layer])

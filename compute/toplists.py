@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from compute.capture import capture
+from compute.capture import Entries, capture
 from compute.kernels import Kernels, texts_of, unique_keys
 from compute.reduce import Activations
 from gluscope_core.vocabulary import ExampleList
 
-_ROWS_AT_ONCE = 1 << 15
+_KEYS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -66,36 +66,33 @@ class TopLists:
         own lists, but only what enters is looked at again, and only what leaves is written over."""
         if self.k == 0:
             return
+        neurons = self.key.shape[1]
         weakest = self.key.min(dim=-1).values  # amin takes five times as long on a CPU
         rows = kernels.entering(bids, seen.texts, weakest).flatten().nonzero().squeeze(1)
-        if len(rows):
-            for some in rows.split(_ROWS_AT_ONCE):
-                self._insert(some, bids.flatten(0, 1)[some], seen, lists, kernels)
+        if not len(rows):
+            return
+        at_once = max(1, _KEYS_AT_ONCE // (self.k + len(seen.texts)))
+        by_row = bids.flatten(0, 1)
+        contests = [self._contest(some, unique_keys(by_row[some], seen.texts)) for some in rows.split(at_once)]
+        row, place, text, key = (torch.cat(parts) for parts in zip(*contests, strict=True))
+        new = capture(seen, lists, bids, Entries(row // neurons, row % neurons, text), kernels)
+        slot = row * self.k + place
+        self.key.flatten()[slot] = key
+        for field in fields(new):
+            target = getattr(self, field.name).flatten(0, 2)
+            target[slot.to(target.device)] = getattr(new, field.name).to(target.device)
 
-    def _insert(
-        self,
-        rows: Int[Tensor, "row"],
-        bids: Float[Tensor, "row text"],
-        seen: Activations,
-        lists: tuple[ExampleList, ...],
-        kernels: Kernels,
-    ) -> None:
-        keys = unique_keys(bids, seen.texts)
-        own = self.key.flatten(0, 1)[rows]
-        contest = torch.cat([own, torch.where(keys > 0, keys, -1)], dim=1)
+    def _contest(
+        self, rows: Int[Tensor, "row"], keys: Int[Tensor, "row text"]
+    ) -> tuple[Int[Tensor, "entry"], Int[Tensor, "entry"], Int[Tensor, "entry"], Int[Tensor, "entry"]]:
+        """Which texts enter which rows, which places they take, and their keys."""
+        contest = torch.cat([self.key.flatten(0, 1)[rows], torch.where(keys > 0, keys, -1)], dim=1)
         stays = torch.zeros_like(contest, dtype=torch.bool)
         stays.scatter_(1, contest.topk(self.k, dim=1).indices, value=True)
         # In each row as many texts enter as entries leave, so the two lists of places match one to one.
         row, place = (~stays[:, : self.k]).nonzero(as_tuple=True)
         text = stays[:, self.k :].nonzero(as_tuple=True)[1]
-        which, neuron = rows[row] // self.key.shape[1], rows[row] % self.key.shape[1]
-        window = self.gate.shape[-1]
-        new = capture(seen, lists, which, neuron, text, bids[row, text], window=window, kernels=kernels)
-        slot = rows[row] * self.k + place
-        self.key.flatten()[slot] = keys[row, text]
-        for field in fields(new):
-            target = getattr(self, field.name).flatten(0, 2)
-            target[slot.to(target.device)] = getattr(new, field.name).to(target.device)
+        return rows[row], place, text, keys[row, text]
 
 
 def _pick(joined: dict[str, Tensor], k: int) -> TopLists:

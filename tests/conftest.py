@@ -70,9 +70,9 @@ def odd_texts() -> list[list[int]]:
 
 
 @cache
-def kernels_of(act: Act) -> Kernels:
+def kernels_of(act: Act, window: int) -> Kernels:
     """Eager, unless tests are to show that compiled ones do the same."""
-    eager = Kernels.eager(act)
+    eager = Kernels.eager(act, window)
     return eager.compiled() if COMPILED else eager
 
 

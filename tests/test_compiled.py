@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from compute.verify import verify
 from gluscope_core import open_dataset
@@ -33,6 +34,7 @@ def test_a_compiled_run_equals_an_eager_one(config, finished, tmp_path):
             assert all(map(np.array_equal, ours[name], theirs[name])), name
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_state_pass_compiled():
     environment = {**os.environ, "GLUSCOPE_TEST_COMPILED": "1", "PYTEST_XDIST_WORKER": ""}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "tests/test_state.py"]

@@ -1,8 +1,6 @@
 """`run` from a model folder and token ids to a dataset, held against the model itself and plain loops."""
 
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np

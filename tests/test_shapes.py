@@ -5,7 +5,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from compute.reduce import add_up
-from compute.state import SampleSlots, Samples
+from compute.state import Samples, SampleSlots
 from compute.toplists import TopLists
 
 

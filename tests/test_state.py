@@ -75,7 +75,7 @@ def observe(state: LayerState, run: Run, numbers: list[int], act=leaky) -> Layer
     chosen, lengths, place = np.array(numbers), run.lengths[numbers], np.arange(width)
     counted = (place < lengths[:, None]) & (place >= run.skip_first)
     priority = torch.from_numpy(np.where(counted, priorities(chosen[:, None], place, run.seed), np.float32(0)))
-    kernels = kernels_of(act)
+    kernels = kernels_of(act, WINDOW)
     gate, linear = padded("gate"), padded("linear")
     reduced = Reduced(*kernels.reduce(gate, linear, priority))
     seen = Activations(
