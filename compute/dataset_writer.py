@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from compute.card import CARD_NAME, card
@@ -88,7 +87,7 @@ def write_dataset(
         texts=settings.texts,
         run=settings.run,
         environment=settings.environment,
-        nonfinite_values=pc.sum(neurons.column(NeuronColumn.NONFINITE_COUNT)).as_py(),
+        nonfinite_values=int(neurons.column(NeuronColumn.NONFINITE_COUNT).to_numpy().sum()),
         stages=("run",),
         files=tuple(sorted(files, key=lambda record: record.path)),
     ).sealed()

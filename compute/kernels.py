@@ -10,7 +10,7 @@ from compute.reduce import Act, by_quantity, in_case, reduce_batch, usable
 from compute.windows import FLOAT16_MAX, tokens_before
 from gluscope_core.vocabulary import CASES, QUANTITIES, RANDOM_LISTS, TOP_LISTS, ExampleList
 
-_OPTIONS = {"cpp.max_horizontal_fusion_size": 256}
+_OPTIONS: dict[str, str | int | bool | Callable] = {"cpp.max_horizontal_fusion_size": 256}
 """One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again."""
 _TEXT_BITS = 32
 

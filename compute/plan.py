@@ -66,9 +66,8 @@ def make_plan(config: RunConfig) -> Plan:
     batch_tokens = config.batch_tokens or _BATCH_TOKENS[device.type]
     batches = plan_batches(texts.lengths, batch_tokens, config.seed)
     record = _describe_run(config, model, texts, batches, batch_tokens)
-    record = replace(
-        record, compiled=_choose_compiled(config, len(texts.ids) * model.d_mlp * len(record.layers), device)
-    )
+    pairs = len(texts.ids) * model.d_mlp * len(record.layers)
+    record = replace(record, compiled=_choose_compiled(config, pairs, device))
     settings = current_settings(model, _describe_texts(given, texts, source), record, device)
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
     return Plan(settings, source, loaded, texts, batches, sampled, config.shard, device)
