@@ -1,18 +1,21 @@
 """`make bench`: what it costs to collect everything, as a ratio to the bare forward pass of the same batch.
 
 R1 is the time of forward pass and collection over that of the bare decoder, same attention, in pairs that take turns.
-The lists are filled beforehand as after 10,000 texts, since what enters then is what a long run spends its time on."""
+The lists are filled beforehand as after 10,000 texts, since what enters then is what a long run spends its time on.
+R1-cold starts with empty lists; R1-plain is the two-pass program of `plain.py`."""
 
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaModel
 
+from benchmarks.plain import TwoPasses
 from compute.architectures import ARCHITECTURES
 from compute.batches import Batch, make_batch
 from compute.gated import GatedMLP
@@ -24,71 +27,123 @@ from compute.watch import Watch
 
 PAIRS = 7
 TEXTS, TOKENS, VOCAB = 8, 256, 1000
-SEEN_TEXTS = 10_000
+SEEN_TEXTS, SAMPLES = 10_000, 1024
 RESULTS = Path("build/bench.json")
+
+Figures = dict[str, float | int]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a Llama-like model with random weights."""
+
+    d_model: int
+    d_mlp: int
+    heads: int
+    layers: int = 4
+
+
+WIDE, SMOLLM2 = Shape(1024, 2816, 16), Shape(576, 1536, 9)
 
 
 def main() -> None:
     figures = {}
+    for name, found in measure_all():
+        figures[name] = found
+        spread = f"{found['min']:.2f} to {found['max']:.2f}, {found['pairs']} pairs"
+        print(f"{name:12} {found['median']:.2f}   {spread}", flush=True)
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(figures, indent=1))
+
+
+def measure_all() -> Iterator[tuple[str, Figures]]:
     eager = Kernels.eager(torch.nn.functional.silu, window=32)
-    for name, kernels in (("R1", eager.compiled()), ("R1-eager", eager)):
-        figures[name] = measure(kernels)
-        show = {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in figures[name].items()}
-        print(name, show)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(figures, indent=1))
+    compiled = eager.compiled()
+    cold = Bench(WIDE)
+    yield "R1-cold", cold.against_bare(cold.watched(compiled), pairs=1)
+    for suffix, shape in (("", WIDE), ("-576", SMOLLM2)):
+        bench = Bench(shape)
+        yield f"R1{suffix}", bench.against_bare(bench.watched(compiled, seen_texts=SEEN_TEXTS))
+        yield f"R1-eager{suffix}", bench.against_bare(bench.watched(eager, seen_texts=SEEN_TEXTS))
+        yield f"R1-plain{suffix}", bench.against_bare(bench.plain())
 
 
-@torch.inference_mode()
-def measure(kernels: Kernels) -> dict[str, float | int]:
-    model, mlps = random_model()
-    batch, chosen = random_batch()
-    plain = [mlp.forward for mlp in mlps]
-    layers = range(len(mlps))
-    flipped = torch.zeros(mlps[0].intermediate_size, dtype=torch.bool)
-    states = {layer: LayerState.none(flipped, top_k=16, random_k=16, window=32, samples=1024) for layer in layers}
-    watch = Watch(
-        states, kernels, sampled=(np.arange(1024) * SEEN_TEXTS // 1024, np.arange(1024) % TOKENS), first_text=0
-    )
-    for layer in layers:
-        watch.attach(layer, GatedMLP(model.layers[layer], ARCHITECTURES["llama"]))
-    watched = [mlp.forward for mlp in mlps]
+class Bench:
+    """A model, a batch, and programs that run the one over the other and say how long they took."""
 
-    def run(forwards: list[Callable]) -> float:
-        for mlp, forward in zip(mlps, forwards, strict=True):
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.model, self.mlps = random_model(shape)
+        self.batch, self.chosen = random_batch()
+        self._bare = [mlp.forward for mlp in self.mlps]
+
+    def against_bare(self, program: Callable[[], float], pairs: int = PAIRS) -> Figures:
+        with torch.inference_mode():
+            if pairs > 1:  # else what is asked for is the first time
+                program()
+            self.forward(self._bare)
+            ratios = [program() / self.forward(self._bare) for _ in range(pairs)]
+        return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "pairs": pairs}
+
+    def watched(self, kernels: Kernels, seen_texts: int = 0) -> Callable[[], float]:
+        """Forward pass and collection; the lists as after so many texts, before each."""
+        flipped = torch.zeros(self.shape.d_mlp, dtype=torch.bool)
+        layers = range(self.shape.layers)
+        states = {i: LayerState.none(flipped, top_k=16, random_k=16, window=32, samples=SAMPLES) for i in layers}
+        sampled = np.arange(SAMPLES) * SEEN_TEXTS // SAMPLES, np.arange(SAMPLES) % TOKENS
+        watch = Watch(states, kernels, sampled, first_text=0)
+        for layer in layers:
+            watch.attach(layer, GatedMLP(self.model.layers[layer], ARCHITECTURES["llama"]))
+        forwards = [mlp.forward for mlp in self.mlps]
+
+        def program() -> float:
+            if seen_texts:
+                for state in states.values():
+                    fill(state.top, seen_texts)
+                    fill(state.random, seen_texts)
+            watch.begin(self.batch, self.chosen)
+            return self.forward(forwards)
+
+        return program
+
+    def plain(self) -> Callable[[], float]:
+        def program() -> float:
+            both = TwoPasses(self.mlps)
+            start = time.perf_counter()
+            self.forward(self._bare)
+            both.first_pass()
+            self.forward(self._bare)
+            both.second_pass()
+            both.remove()
+            return time.perf_counter() - start
+
+        return program
+
+    def forward(self, forwards: list[Callable]) -> float:
+        for mlp, forward in zip(self.mlps, forwards, strict=True):
             mlp.forward = forward
-        watch.begin(batch, chosen)
         start = time.perf_counter()
-        model(input_ids=batch.ids, use_cache=False)
+        self.model(input_ids=self.batch.ids, use_cache=False)
         return time.perf_counter() - start
 
-    run(watched)  # compiles
-    ratios = []
-    for _ in range(PAIRS):
-        for state in states.values():
-            fill(state.top)
-            fill(state.random)
-        ratios.append(run(watched) / run(plain))
-    return {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "pairs": PAIRS}
 
-
-def fill(lists: TopLists) -> None:
-    """Raises the keys of lists that hold a batch to those of the 16 best of many such texts: each text then enters
-    with the chance of k in 10,000."""
+def fill(lists: TopLists, seen_texts: int) -> None:
+    """Raises the keys of lists to those of the 16 best of many such texts: each text of the batch then enters with the
+    chance of k in so many."""
     random = torch.Generator().manual_seed(0)
-    rows = torch.rand(lists.key.shape[:2], generator=random) < TEXTS * lists.k / SEEN_TEXTS
+    rows = torch.rand(lists.key.shape[:2], generator=random) < TEXTS * lists.k / seen_texts
     lists.key.copy_(torch.where(rows[..., None], 1, torch.iinfo(torch.int64).max))
     lists.key[..., 1:] = torch.iinfo(torch.int64).max
 
 
-def random_model() -> tuple[LlamaModel, list[torch.nn.Module]]:
+def random_model(shape: Shape) -> tuple[LlamaModel, list[torch.nn.Module]]:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCAB,
-        hidden_size=1024,
-        intermediate_size=2816,
-        num_hidden_layers=4,
-        num_attention_heads=16,
+        hidden_size=shape.d_model,
+        intermediate_size=shape.d_mlp,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
         attn_implementation="sdpa",
     )
     model = LlamaModel(config).eval()

@@ -30,7 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(config: RunConfig) -> int:
     from compute.run import run
 
-    run(config)
+    if config.plan:
+        from compute.budget import budget_of
+        from compute.plan import make_plan
+
+        print("\n".join(budget_of(make_plan(config)).lines()))
+    else:
+        run(config)
     return 0
 
 

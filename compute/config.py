@@ -98,6 +98,8 @@ class RunConfig:
     """Of random lists, samples and the order of batches."""
     revision: str | None = None
     """Of the model, on the Hub."""
+    plan: bool = False
+    """Only say what the run would take: FLOPs, memory, disk, time on a GPU."""
     checkpoint_share: float = 0.05
     """Share of the time that checkpoints may take; 1 writes one after every batch."""
 

@@ -121,10 +121,10 @@ def locate_everywhere(
 
 def _first(found: Tensor) -> Tensor:
     """Where each row holds first; its end where nowhere. As a minimum of floats, which a CPU finds far faster than a
-    maximum's position."""
+    maximum's position; still as floats, since the cast would be compiled wrongly for AVX2 (torch 2.13)."""
     tokens = found.shape[-1]
     place = torch.arange(tokens, device=found.device, dtype=torch.float32)
-    return torch.where(found, place, float(tokens - 1)).amin(dim=-1).int()
+    return torch.where(found, place, float(tokens - 1)).amin(dim=-1)
 
 
 def cut_windows(

@@ -34,6 +34,17 @@ def test_a_compiled_run_equals_an_eager_one(config, finished, tmp_path):
             assert all(map(np.array_equal, ours[name], theirs[name])), name
 
 
+@pytest.mark.parametrize("capability", ["default", "avx2"])
+def test_each_kernel_compiled_equals_itself(capability):
+    root = Path(__file__).parent.parent
+    environment = {**os.environ, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": "1"}
+    if capability == "default":
+        del environment["ATEN_CPU_CAPABILITY"]
+    command = [sys.executable, "-m", "tests.kernel_driver"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_the_tests_of_the_state_pass_compiled():
     environment = {**os.environ, "GLUSCOPE_TEST_COMPILED": "1", "PYTEST_XDIST_WORKER": ""}

@@ -1,0 +1,82 @@
+"""What a run will take, from its configuration alone: what `run --plan` prints."""
+
+from dataclasses import dataclass
+
+import torch
+
+from compute.plan import Plan
+from compute.state import LayerState
+from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
+
+# Of dense bf16 products, by the vendors' data sheets; half of it is what a forward pass of large batches reaches.
+GPU_FLOPS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
+_REACHED = 0.5
+_BYTES_OF_TOKEN = 8
+"""In a window: token id, and gate and in as float16."""
+_BYTES_OF_ENTRY = 22
+_COMPRESSED = 0.47
+"""Measured on windows of SmolLM2-135M."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    tokens: int
+    flops: float
+    """Of the forward pass; collecting adds bandwidth, hardly arithmetic."""
+    observed_bytes: float
+    """gate and in, each read once in float32."""
+    state_bytes: int
+    """Lists, windows, samples and sums of all recorded layers: in memory during the run, on disk in a checkpoint."""
+    dataset_bytes: float
+
+    def hours_on(self, gpu: str) -> float:
+        return self.flops / (GPU_FLOPS[gpu] * _REACHED) / 3600
+
+    def lines(self) -> list[str]:
+        times = ", ".join(f"{self.hours_on(gpu):.2g} h on one {gpu}" for gpu in GPU_FLOPS)
+        return [
+            f"tokens    {self.tokens:,}",
+            f"forward   {self.flops:.3g} FLOPs: {times}, in bf16 at half of its peak",
+            f"observed  {_size(self.observed_bytes)} of gate and in",
+            f"state     {_size(self.state_bytes)} of memory, and as much disk for each of up to two checkpoints",
+            f"dataset   about {_size(self.dataset_bytes)} on disk",
+        ]
+
+
+def budget_of(plan: Plan) -> Budget:
+    run, model = plan.settings.run, plan.settings.model
+    lengths = plan.texts.lengths.astype(float)
+    neurons = model.d_mlp * len(run.layers)
+    entries = neurons * (len(TOP_LISTS) * run.top_k + len(RANDOM_LISTS) * run.random_k)
+    return Budget(
+        tokens=len(plan.texts.ids),
+        flops=_flops(plan, lengths.sum(), (lengths**2).sum()),
+        observed_bytes=8.0 * neurons * lengths.sum(),
+        state_bytes=_state_bytes(plan) * len(run.layers),
+        dataset_bytes=_COMPRESSED * entries * (run.window * _BYTES_OF_TOKEN + _BYTES_OF_ENTRY),
+    )
+
+
+def _flops(plan: Plan, tokens: float, squared: float) -> float:
+    """Two for each weight and token, and attention's two products of all pairs of a text's tokens."""
+    config, model = plan.config, plan.settings.model
+    heads = config.num_attention_heads
+    head = getattr(config, "head_dim", None) or model.d_model // heads
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    weights = model.d_model * (2 * heads * head + 2 * shared * head + 3 * model.d_mlp)
+    return (plan.layers[-1] + 1) * (2 * weights * tokens + 4 * heads * head * squared)
+
+
+def _state_bytes(plan: Plan) -> int:
+    run = plan.settings.run
+    flipped = torch.zeros(plan.settings.model.d_mlp, dtype=torch.bool, device="meta")
+    state = LayerState.none(flipped, run.top_k, run.random_k, run.window, len(plan.sampled[0]))
+    return sum(tensor.nbytes for tensor in state.tensors().values())
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
