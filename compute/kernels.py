@@ -10,8 +10,9 @@ from compute.reduce import Act, by_quantity, in_case, reduce_batch, usable
 from compute.windows import FLOAT16_MAX, tokens_before
 from gluscope_core.vocabulary import CASES, QUANTITIES, RANDOM_LISTS, TOP_LISTS, ExampleList
 
-_OPTIONS: dict[str, str | int | bool | Callable] = {"cpp.max_horizontal_fusion_size": 256}
-"""One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again."""
+_OPTIONS: dict[str, str | int | bool | Callable] = {"cpp.max_horizontal_fusion_size": 256, "cpp.simdlen": 256}
+"""One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again. In
+vectors of 256 bits, since with those of 512 so large a loop writes beyond its memory (torch 2.13)."""
 _TEXT_BITS = 32
 
 
