@@ -48,7 +48,11 @@ class TwoPasses:
                         exact.square().sum((0, 1))
                     )
                     magnitude = value.abs().amax(dim=1)  # text × neuron
-                    best = torch.cat([layer.best[case, quantity], magnitude]) if layer.best else magnitude
+                    best = (
+                        torch.cat([layer.best[case, quantity], magnitude])
+                        if (case, quantity) in layer.best
+                        else magnitude
+                    )
                     layer.best[case, quantity] = best.topk(min(K, len(best)), dim=0).values
 
     def second_pass(self) -> None:
