@@ -46,12 +46,13 @@ def capture(
     values = (seen.gate, seen.linear, seen.act, seen.post, seen.priority)
     if len(which) > _MANY * bids.numel():
         locate = kernels.locate_top if lists == TOP_LISTS else kernels.locate_random
-        position = locate(*values, bids)[which, neuron, text].int()
+        found = locate(*values, bids)[which, neuron, text]
     else:
         at_once = max(1, _VALUES_AT_ONCE // seen.gate.shape[2])
-        asked = (neuron, text, _traits(lists, bids.device)[which], bids[which, neuron, text])
+        asked = (neuron, text, traits_of(lists, bids.device)[which], bids[which, neuron, text])
         parts = zip(*(each.split(at_once) for each in asked), strict=True)
-        position = torch.cat([kernels.locate(*values, *part) for part in parts]).int()
+        found = torch.cat([kernels.locate(*values, *part) for part in parts])
+    position = found.int()
     gate, linear = kernels.cut_windows(seen.gate, seen.linear, neuron, text, position, seen.lengths)
     return Captured(_values_at(seen, lists, entries, position), position, gate, linear)
 
@@ -70,15 +71,9 @@ def _values_at(
 
 
 @cache
-def _traits(lists: tuple[ExampleList, ...], device: torch.device) -> Float[Tensor, "list trait"]:
+def traits_of(lists: tuple[ExampleList, ...], device: torch.device) -> Float[Tensor, "list trait"]:
     """Signs of gate and in, and the number of the quantity that is sought (one more than there are: chance), of each
     list. As floats, since a CPU compares those side by side with the values."""
-    rows = [
-        (
-            each.case.gate_sign,
-            each.case.in_sign,
-            len(QUANTITIES) if each.quantity is None else QUANTITIES.index(each.quantity),
-        )
-        for each in lists
-    ]
+    sought = {quantity: number for number, quantity in enumerate((*QUANTITIES, None))}
+    rows = [(each.case.gate_sign, each.case.in_sign, sought[each.quantity]) for each in lists]
     return torch.tensor(rows, dtype=torch.float32, device=device)

@@ -10,14 +10,13 @@ from compute.reduce import Act, by_quantity, in_case, reduce_batch, usable
 from compute.windows import FLOAT16_MAX, tokens_before
 from gluscope_core.vocabulary import CASES, QUANTITIES, RANDOM_LISTS, TOP_LISTS, ExampleList
 
-_OPTIONS: dict[str, str | int | bool | Callable] = {"cpp.max_horizontal_fusion_size": 256, "cpp.simdlen": 256}
-"""One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again. In
-vectors of 256 bits, since with those of 512 so large a loop writes beyond its memory (torch 2.13)."""
 _TEXT_BITS = 32
 
 
 @dataclass(frozen=True)
 class Kernels:
+    """All of them for one model: its activation function and dtype, and the window that is kept."""
+
     reduce: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]
     entering: Callable[[Tensor, Tensor, Tensor], Tensor]
     locate: Callable[..., Tensor]
@@ -46,8 +45,16 @@ class Kernels:
         """The number of texts and their lengths change from batch to batch, so all sizes are left open; but a single
         text, or a single token, is a shape of its own to the compiler."""
         torch._dynamo.config.recompile_limit = max(32, torch._dynamo.config.recompile_limit)  # noqa: SLF001
-        compiled = {f.name: torch.compile(getattr(self, f.name), dynamic=True, options=_OPTIONS) for f in fields(self)}
+        options = _options()
+        compiled = {f.name: torch.compile(getattr(self, f.name), dynamic=True, options=options) for f in fields(self)}
         return Kernels(**compiled)
+
+
+def _options() -> dict[str, str | int | bool | Callable]:
+    """One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again.
+    Never in vectors of 512 bits, with which so large a loop writes beyond its memory (torch 2.13)."""
+    narrower = {"cpp.simdlen": 256} if torch.backends.cpu.get_cpu_capability() == "AVX512" else {}
+    return {"cpp.max_horizontal_fusion_size": 256, **narrower}
 
 
 def compiler_works(device: torch.device) -> bool:

@@ -1,6 +1,6 @@
 """Everything about a run that is decided before its weights are read: model, texts, batches, what identifies it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -65,9 +65,9 @@ def make_plan(config: RunConfig) -> Plan:
         raise TextsUnusable(f"{config.texts} holds no tokens, so there is nothing to run: give texts that have some")
     batch_tokens = config.batch_tokens or _BATCH_TOKENS[device.type]
     batches = plan_batches(texts.lengths, batch_tokens, config.seed)
-    record = _describe_run(config, model, texts, batches, batch_tokens)
-    pairs = len(texts.ids) * model.d_mlp * len(record.layers)
-    record = replace(record, compiled=_choose_compiled(config, pairs, device))
+    pairs = len(texts.ids) * model.d_mlp * len(_layers(config, model))
+    compiled = _choose_compiled(config, pairs, device)
+    record = _describe_run(config, model, texts, batches, batch_tokens=batch_tokens, compiled=compiled)
     settings = current_settings(model, _describe_texts(given, texts, source), record, device)
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
     return Plan(settings, source, loaded, texts, batches, sampled, config.shard, device)
@@ -84,7 +84,7 @@ def _choose_device(name: str | None) -> torch.device:
 
 
 def _describe_run(
-    config: RunConfig, model: ModelRecord, texts: TokenTexts, batches: BatchPlan, batch_tokens: int
+    config: RunConfig, model: ModelRecord, texts: TokenTexts, batches: BatchPlan, *, batch_tokens: int, compiled: bool
 ) -> RunRecord:
     return RunRecord(
         sign_convention=config.convention,
@@ -98,7 +98,7 @@ def _describe_run(
         batch_tokens=batch_tokens,
         batches=len(batches),
         batch_plan=plan_fingerprint(batches),
-        compiled=False,
+        compiled=compiled,
         seed=config.seed,
         shards=config.shard.count,
         counted_tokens=int(np.maximum(texts.lengths - config.skip_first, 0).sum()),

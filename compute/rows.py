@@ -8,7 +8,6 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from compute.kernels import texts_of
 from compute.reduce import Moments
 from compute.state import LayerState
 from compute.token_texts import TokenTexts
@@ -125,7 +124,7 @@ def example_rows(layer: int, state: LayerState) -> pa.Table:
         ranked = _Ranked.of(lists, torch.arange(state.neurons))
         content = {
             Field.VALUES: _numpy(lists.value.flatten())[ranked.slot],
-            Field.INDICES: _numpy(texts_of(lists.key).flatten())[ranked.slot],
+            Field.INDICES: _numpy(lists.texts.flatten())[ranked.slot],
             Field.POSITIONS: _numpy(lists.position.flatten())[ranked.slot],
         }
         for i, each in enumerate(names):
@@ -153,7 +152,7 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
         return _numpy(torch.cat(rows)[by_neuron])
 
     window = state.top.gate.shape[-1]
-    index = entries(lambda lists: texts_of(lists.key), 1)[:, 0]
+    index = entries(lambda lists: lists.texts, 1)[:, 0]
     position = entries(lambda lists: lists.position, 1)[:, 0]
     start, length = window_bounds(position, texts.lengths[index], window)
     # The state keeps each window around its token; a clipped window begins later in its row.

@@ -48,12 +48,17 @@ class TopLists:
         """Number of each entry's text; meaningless where the place is empty."""
         return texts_of(self.key)
 
-    def best_first(self) -> "TopLists":
-        return _pick({field.name: getattr(self, field.name) for field in fields(self)}, self.k)
-
     def merge(self, other: "TopLists") -> "TopLists":
+        """The entries with the highest keys, best first."""
         both = {name: torch.cat([getattr(self, name), getattr(other, name)], dim=2) for name in vars(self)}
-        return _pick(both, self.k)
+        best = both["key"].topk(self.k, dim=2).indices
+
+        def picked(tensor: Tensor) -> Tensor:
+            if tensor.ndim == best.ndim:
+                return tensor.gather(2, best)
+            return tensor.gather(2, best[..., None].expand(*best.shape, tensor.shape[-1]))
+
+        return TopLists(**{name: picked(tensor) for name, tensor in both.items()})
 
     def offer(
         self,
@@ -93,15 +98,3 @@ class TopLists:
         row, place = (~stays[:, : self.k]).nonzero(as_tuple=True)
         text = stays[:, self.k :].nonzero(as_tuple=True)[1]
         return rows[row], place, text, keys[row, text]
-
-
-def _pick(joined: dict[str, Tensor], k: int) -> TopLists:
-    """The k entries with the highest keys, best first."""
-    best = joined["key"].topk(k, dim=2).indices
-
-    def picked(tensor: Tensor) -> Tensor:
-        if tensor.ndim == best.ndim:
-            return tensor.gather(2, best)
-        return tensor.gather(2, best[..., None].expand(*best.shape, tensor.shape[-1]))
-
-    return TopLists(**{name: picked(tensor) for name, tensor in joined.items()})

@@ -42,8 +42,8 @@ class Watch:
         if gate.device not in self._on:
             self._on[gate.device] = self._seen.to(gate.device)
         here = self._on[gate.device]
-        reduced = Reduced(*self._kernels.reduce(gate, linear, here.batch.priority))
         batch = here.batch
+        reduced = Reduced(*self._kernels.reduce(gate, linear, batch.priority))
         seen = Activations(gate, linear, reduced.act, reduced.post, batch.priority, batch.texts, batch.lengths)
         self.states[layer] = self.states[layer].observe(reduced, seen, self._kernels, here.samples, here.first)
         return reduced.out

@@ -25,7 +25,7 @@ def write_table(folder: Path, path: str, table: Table, rows: Iterable[pa.Table])
             writer.write_table(piece, row_group_size=table.rows_per_group)
             if table.keyed_by_neuron and piece.num_rows:
                 layers += [piece.column(LAYER)[0].as_py(), piece.column(LAYER)[-1].as_py()]
-    flush(target)
+    flush(target)  # here, where other threads go on meanwhile; committing would otherwise wait for all files at once
     return record_of(folder, path, table, (min(layers), max(layers)) if layers else None)
 
 

@@ -3,7 +3,7 @@ CPU, since compilers have been wrong for one of them alone."""
 
 import torch
 
-from compute.capture import _traits
+from compute.capture import traits_of
 from compute.kernels import Kernels
 from compute.reduce import Reduced
 from gluscope_core.vocabulary import LISTS, RANDOM_LISTS, TOP_LISTS
@@ -32,7 +32,7 @@ def compare(eager: Kernels, compiled: Kernels, neurons: int, texts: int, tokens:
     top, random = both[1].bids.split([len(TOP_LISTS), len(RANDOM_LISTS)])
     entries = torch.randint(0, neurons, (50,)), torch.randint(0, texts, (50,))
     which = torch.randint(0, len(LISTS), (50,))
-    asked = (*entries, _traits(LISTS, gate.device)[which], both[1].bids[which, *entries])
+    asked = (*entries, traits_of(LISTS, gate.device)[which], both[1].bids[which, *entries])
     weakest = both[1].bids.view(torch.int32).long().amax(dim=2) << 32
     for name, arguments in {
         "entering": (both[1].bids, torch.arange(texts), weakest - 2**32 * (torch.rand(weakest.shape) < 0.5)),
