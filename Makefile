@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: app test test-slow check bench clean
+.PHONY: app test test-slow check bench bench-gpu clean
 
 app: .venv/app-installed
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -23,6 +23,9 @@ check: .venv/dev-installed
 
 bench: .venv/dev-installed
 	$(BIN)/python -m benchmarks.bench
+
+bench-gpu: .venv/dev-installed
+	$(BIN)/python -m benchmarks.gpu
 
 .venv/python:
 	$(PYTHON) -m venv .venv

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from compute.plan import Plan
-from compute.state import LayerState
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 # Of dense bf16 products, by the vendors' data sheets; half of it is what a forward pass of large batches reaches.
@@ -52,7 +49,7 @@ def budget_of(plan: Plan) -> Budget:
         tokens=len(plan.texts.ids),
         flops=_flops(plan, lengths.sum(), (lengths**2).sum()),
         observed_bytes=8.0 * neurons * lengths.sum(),
-        state_bytes=_state_bytes(plan) * len(run.layers),
+        state_bytes=plan.state_bytes * len(run.layers),
         dataset_bytes=_COMPRESSED * entries * (run.window * _BYTES_OF_TOKEN + _BYTES_OF_ENTRY),
     )
 
@@ -65,13 +62,6 @@ def _flops(plan: Plan, tokens: float, squared: float) -> float:
     shared = getattr(config, "num_key_value_heads", None) or heads
     weights = model.d_model * (2 * heads * head + 2 * shared * head + 3 * model.d_mlp)
     return (plan.layers[-1] + 1) * (2 * weights * tokens + 4 * heads * head * squared)
-
-
-def _state_bytes(plan: Plan) -> int:
-    run = plan.settings.run
-    flipped = torch.zeros(plan.settings.model.d_mlp, dtype=torch.bool, device="meta")
-    state = LayerState.none(flipped, run.top_k, run.random_k, run.window, len(plan.sampled[0]))
-    return sum(tensor.nbytes for tensor in state.tensors().values())
 
 
 def _size(count: float) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -92,14 +91,14 @@ class Checkpoint:
         reached(Step.CHECKPOINT_MARKED)
         self._remove_others(folder)
 
-    def load(self, marker: Marker, layers: Sequence[int], device: torch.device) -> States:
-        return {layer: self.load_layer(marker, layer, device) for layer in layers}
+    def load(self, marker: Marker, layers: Sequence[int]) -> States:
+        return {layer: self.load_layer(marker, layer) for layer in layers}
 
-    def load_layer(self, marker: Marker, layer: int, device: torch.device) -> LayerState:
+    def load_layer(self, marker: Marker, layer: int) -> LayerState:
         path = self.home / marker.folder / _file_name(layer)
         if not path.exists() or sha256_of(path) != marker.sha256.get(path.name):
             raise DatasetDamaged(f"{path} is damaged: remove {self.home} and run again")
-        return LayerState.from_tensors(load_file(path, device=str(device)))
+        return LayerState.from_tensors(load_file(path))
 
     def _remove_others(self, keep: Path) -> None:
         for other in self.home.glob("state-*"):
@@ -113,8 +112,7 @@ class Saver:
     def __init__(
         self, checkpoint: Checkpoint, share: float, states: States, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        size = sum(tensor.nbytes for state in states.values() for tensor in state.tensors().values())
-        self._cost = size / _ASSUMED_BYTES_PER_SECOND
+        self._cost = sum(state.nbytes for state in states.values()) / _ASSUMED_BYTES_PER_SECOND
         self._checkpoint = checkpoint
         self._share = share
         self._clock = clock

@@ -54,7 +54,7 @@ def _options() -> dict[str, str | int | bool | Callable]:
     """One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again.
     Never in vectors of 512 bits, with which so large a loop writes beyond its memory (torch 2.13)."""
     narrower = {"cpp.simdlen": 256} if torch.backends.cpu.get_cpu_capability() == "AVX512" else {}
-    return {"cpp.max_horizontal_fusion_size": 256, **narrower}
+    return {"cpp.max_horizontal_fusion_size": 256, "cpp.enable_floating_point_contract_flag": "fast", **narrower}
 
 
 def compiler_works(device: torch.device) -> bool:

@@ -5,8 +5,6 @@ from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
-import torch
-
 from compute.checkpoint import Checkpoint, Identity, Marker
 from compute.config import MergeConfig
 from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
@@ -44,7 +42,7 @@ def merge(config: MergeConfig) -> None:
             raise DatasetDamaged(f"{parts[0][0].home}: its texts are not those that were run: repeat that part")
 
         def joined(layer: int) -> LayerState:
-            states = (checkpoint.load_layer(marker, layer, torch.device("cpu")) for checkpoint, _, marker in parts)
+            states = (checkpoint.load_layer(marker, layer) for checkpoint, _, marker in parts)
             return reduce(LayerState.merge, states)
 
         write_dataset(config.out, staged, settings, texts, joined)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from gguf import LlamaFileType
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
@@ -18,6 +18,7 @@ from transformers.utils.hub import cached_file
 from compute.architectures import architecture_of
 from compute.durable import sha256_of
 from compute.gated import GatedMLP
+from compute.placement import gpu_memories, needs_several
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
 from gluscope_core.manifest import ModelRecord
@@ -51,8 +52,12 @@ class ModelSource:
 class GatedModel:
     """A bare decoder (no unembedding) and its gated MLPs, layer by layer."""
 
-    decoder: torch.nn.Module
+    decoder: PreTrainedModel
     mlps: tuple[GatedMLP, ...]
+
+    @property
+    def input_device(self) -> torch.device:
+        return next(self.decoder.get_input_embeddings().parameters()).device
 
 
 def find_model(model: str, revision: str | None) -> ModelSource:
@@ -124,6 +129,8 @@ def load_model(
     source: ModelSource, config: PretrainedConfig, record: ModelRecord, deepest: int, device: torch.device
 ) -> GatedModel:
     """The decoder up to its deepest layer of interest: nothing below depends on those above."""
+    weights = _weight_bytes(config, record) if device.type == "cuda" and device.index is None else 0
+    several = needs_several(weights, gpu_memories())
     logging.set_verbosity_error()  # else a report names the unembedding, which is left out on purpose
     try:
         decoder, report = AutoModel.from_pretrained(
@@ -132,6 +139,7 @@ def load_model(
             output_loading_info=True,
             dtype=getattr(torch, record.dtype),
             attn_implementation="sdpa",
+            device_map="auto" if several else None,
             trust_remote_code=False,
             use_safetensors=None if source.is_gguf else True,
             **source.arguments,
@@ -143,8 +151,17 @@ def load_model(
     architecture = architecture_of(record.architecture, source.id)
     layers = attrgetter(architecture.layers)(decoder)
     del layers[deepest + 1 :]
-    decoder = decoder.to(device).eval().requires_grad_(requires_grad=False)
+    decoder = (decoder if several else decoder.to(device)).eval().requires_grad_(requires_grad=False)
+    homeless = [name for name, parameter in decoder.named_parameters() if parameter.device.type != device.type]
+    if homeless:
+        raise ModelRefused(f"{source.id}: all GPUs together are too small for it: {homeless[0]} finds no place")
     return GatedModel(decoder, tuple(GatedMLP(layer, architecture) for layer in layers))
+
+
+def _weight_bytes(config: PretrainedConfig, record: ModelRecord) -> int:
+    with torch.device("meta"):
+        decoder = AutoModel.from_config(config, dtype=getattr(torch, record.dtype), trust_remote_code=False)
+    return sum(parameter.nbytes for parameter in decoder.parameters())
 
 
 def _refusal(source: ModelSource, error: Exception) -> ModelRefused:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 from transformers import PretrainedConfig
 
 from compute.batches import BatchPlan, plan_batches, plan_fingerprint
@@ -13,6 +15,7 @@ from compute.kernels import compiler_works
 from compute.models import ModelSource, describe_model, find_model, has_tokenizer, load_config
 from compute.progress import say
 from compute.settings import Settings, current_settings
+from compute.state import LayerState
 from compute.token_texts import TokenTexts, first_token, read_texts
 from compute.token_texts import fingerprint as text_fingerprint
 from gluscope_core.errors import BadSettings, TextsUnusable
@@ -50,6 +53,23 @@ class Plan:
     @property
     def layers(self) -> tuple[int, ...]:
         return self.settings.run.layers
+
+    @property
+    def pairs_at_once(self) -> int:
+        """Pairs of token and neuron in a layer's largest batch."""
+        widest = max(int(self.texts.lengths[batch].max()) * len(batch) for batch in self.batches)
+        return widest * self.settings.model.d_mlp
+
+    @property
+    def state_bytes(self) -> int:
+        """Of one layer."""
+        return self.empty_state(torch.zeros(self.settings.model.d_mlp, dtype=torch.bool, device="meta")).nbytes
+
+    def empty_state(self, flipped: Bool[Tensor, "neuron"]) -> LayerState:
+        run = self.settings.run
+        return LayerState.none(
+            flipped, top_k=run.top_k, random_k=run.random_k, window=run.window, samples=len(self.sampled[0])
+        )
 
 
 def make_plan(config: RunConfig) -> Plan:

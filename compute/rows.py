@@ -145,10 +145,10 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
 
     def entries(content: Callable[[TopLists], Tensor], tail: int) -> np.ndarray:
         """One field of all entries; `content` has a row for each place of each list of each neuron."""
-        rows = [
-            content(lists).reshape(-1, tail)[torch.from_numpy(each.slot[each.filled]).to(lists.key.device)].cpu()
-            for lists, each in parts
-        ]
+        rows = []
+        for lists, each in parts:
+            places = content(lists).reshape(-1, tail)
+            rows.append(places[torch.from_numpy(each.slot[each.filled]).to(places.device)].cpu())
         return _numpy(torch.cat(rows)[by_neuron])
 
     window = state.top.gate.shape[-1]

@@ -14,10 +14,10 @@ from compute.dataset_writer import stage_inputs, write_dataset
 from compute.durable import OWN_PREFIX, PROGRESS, complete, locked
 from compute.kernels import Kernels
 from compute.models import GatedModel, load_model, load_tokenizer
+from compute.placement import choose_homes
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
 from compute.settings import Settings, Strictness, refuse_other_settings
-from compute.state import LayerState
 from compute.verify import check_files
 from compute.watch import Watch
 from gluscope_core.errors import DatasetDamaged, ResumeRefused
@@ -79,10 +79,15 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     """The states of all recorded layers once every batch has been seen, from the last checkpoint on."""
     marker = checkpoint.marker()
     if marker is not None and marker.batches_done == len(plan.own_batches):
-        return checkpoint.load(marker, plan.layers, plan.device)
+        return checkpoint.load(marker, plan.layers)
     model = load_model(plan.source, plan.config, plan.settings.model, plan.layers[-1], plan.device)
     flipped = _apply_convention(plan, model)
-    states = _empty_states(plan, flipped) if marker is None else checkpoint.load(marker, plan.layers, plan.device)
+    devices = {layer: model.mlps[layer].device for layer in plan.layers}
+    homes = choose_homes(devices, plan.state_bytes, plan.pairs_at_once)
+    states = {
+        layer: (checkpoint.load_layer(marker, layer) if marker else plan.empty_state(neurons)).to(homes[layer])
+        for layer, neurons in flipped.items()
+    }
     kernels = Kernels.eager(model.mlps[0].act, plan.settings.run.window, getattr(torch, plan.settings.model.dtype))
     watch = Watch(states, kernels.compiled() if plan.settings.run.compiled else kernels, plan.sampled, plan.first_text)
     for layer in plan.layers:
@@ -101,21 +106,13 @@ def _apply_convention(plan: Plan, model: GatedModel) -> dict[int, Tensor]:
     return flipped
 
 
-def _empty_states(plan: Plan, flipped: dict[int, Tensor]) -> States:
-    run, samples = plan.settings.run, len(plan.sampled[0])
-    return {
-        layer: LayerState.none(neurons, run.top_k, run.random_k, run.window, samples)
-        for layer, neurons in flipped.items()
-    }
-
-
 def _feed(plan: Plan, model: GatedModel, watch: Watch, saver: Saver, done: int) -> None:
     """Runs the batches that are left, saving as often as that costs little."""
     run, own = plan.settings.run, plan.own_batches
     tokens = [int(plan.texts.lengths[batch].sum()) for batch in own]
     with token_bar(sum(tokens), sum(tokens[:done])) as bar, torch.inference_mode():
         for number in range(done, len(own)):
-            batch = make_batch(plan.texts, own[number], run.skip_first, run.seed).to(plan.device)
+            batch = make_batch(plan.texts, own[number], run.skip_first, run.seed).to(model.input_device)
             watch.begin(batch, own[number])
             model.decoder(input_ids=batch.ids, use_cache=False)
             bar.update(tokens[number])

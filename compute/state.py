@@ -9,7 +9,7 @@ from torch import Tensor
 
 from compute.kernels import Kernels
 from compute.reduce import Activations, Moments, Reduced, add_up
-from compute.toplists import TopLists
+from compute.toplists import TopLists, hosted
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 
@@ -26,6 +26,9 @@ class Samples:
         empty = torch.zeros(neurons, samples, device=device)
         return cls(torch.zeros(samples, dtype=torch.bool, device=device), empty, empty.clone())
 
+    def to(self, device: torch.device) -> "Samples":
+        return Samples(*(hosted(tensor, device) for tensor in (self.filled, self.gate, self.linear)))
+
     def merge(self, other: "Samples") -> "Samples":
         def either(mine: Tensor, theirs: Tensor) -> Tensor:
             return torch.where(self.filled, mine, theirs)
@@ -34,9 +37,11 @@ class Samples:
 
     def take(self, seen: Activations, slots: "SampleSlots") -> None:
         """Fills, in place, the slots whose tokens lie in this batch."""
-        self.filled[slots.slot] = True
-        self.gate.index_copy_(1, slots.slot, seen.gate.flatten(1).index_select(1, slots.token))
-        self.linear.index_copy_(1, slots.slot, seen.linear.flatten(1).index_select(1, slots.token))
+        home = self.filled.device
+        slot = slots.slot.to(home)
+        self.filled[slot] = True
+        self.gate.index_copy_(1, slot, seen.gate.flatten(1).index_select(1, slots.token).to(home))
+        self.linear.index_copy_(1, slot, seen.linear.flatten(1).index_select(1, slots.token).to(home))
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,16 @@ class Signs:
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where a layer's state lives."""
+
+    device: torch.device
+    """That of its MLP, for sums and for what decides which texts enter the lists."""
+    bulk: torch.device
+    """For what is only ever written: most of the memory."""
+
+
+@dataclass(frozen=True)
 class LayerState:
     signs: Signs
     moments: Moments
@@ -69,7 +84,7 @@ class LayerState:
 
     @classmethod
     def none(
-        cls, flipped: Bool[Tensor, "neuron"], top_k: int, random_k: int, window: int, samples: int
+        cls, flipped: Bool[Tensor, "neuron"], *, top_k: int, random_k: int, window: int, samples: int
     ) -> "LayerState":
         neurons, device = len(flipped), flipped.device
         return cls(
@@ -82,8 +97,22 @@ class LayerState:
         )
 
     @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors().values())
+
+    @property
     def neurons(self) -> int:
         return self.moments.zero.shape[0]
+
+    def to(self, home: "Home") -> "LayerState":
+        return LayerState(
+            Signs(self.signs.flipped.to(home.device)),
+            Moments(**{field.name: getattr(self.moments, field.name).to(home.device) for field in fields(Moments)}),
+            self.top.to(home.device, home.bulk),
+            self.random.to(home.device, home.bulk),
+            self.samples.to(home.bulk),
+            self.first.to(home.bulk),
+        )
 
     def merge(self, other: "LayerState") -> "LayerState":
         """What both saw; in any order and grouping the same, but for the last bits of sums."""

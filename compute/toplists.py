@@ -48,6 +48,11 @@ class TopLists:
         """Number of each entry's text; meaningless where the place is empty."""
         return texts_of(self.key)
 
+    def to(self, device: torch.device, bulk: torch.device) -> "TopLists":
+        """Keys on one device, everything else on another."""
+        content = {field.name: hosted(getattr(self, field.name), bulk) for field in fields(self)}
+        return TopLists(**{**content, "key": self.key.to(device)})
+
     def merge(self, other: "TopLists") -> "TopLists":
         """The entries with the highest keys, best first."""
         both = {name: torch.cat([getattr(self, name), getattr(other, name)], dim=2) for name in vars(self)}
@@ -98,3 +103,9 @@ class TopLists:
         row, place = (~stays[:, : self.k]).nonzero(as_tuple=True)
         text = stays[:, self.k :].nonzero(as_tuple=True)[1]
         return rows[row], place, text, keys[row, text]
+
+
+def hosted(tensor: Tensor, device: torch.device) -> Tensor:
+    """On a device; memory of the host that a GPU's values go to is pinned, so that they get there fast."""
+    moved = tensor.to(device)
+    return moved.pin_memory() if tensor.is_cuda and not moved.is_cuda else moved

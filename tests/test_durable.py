@@ -93,7 +93,7 @@ def test_a_journal_whose_files_are_lost_is_not_completed(folder):
 
 
 def some_states() -> dict[int, LayerState]:
-    return {0: LayerState.none(torch.zeros(2, dtype=torch.bool), 2, 1, 4, 3)}
+    return {0: LayerState.none(torch.zeros(2, dtype=torch.bool), top_k=2, random_k=1, window=4, samples=3)}
 
 
 def test_a_checkpoint_that_was_altered_is_not_loaded(tmp_path):
@@ -101,11 +101,11 @@ def test_a_checkpoint_that_was_altered_is_not_loaded(tmp_path):
     home.save(some_states(), 3)
     marker = home.marker()
     assert marker.batches_done == 3
-    home.load(marker, [0], torch.device("cpu"))
+    home.load(marker, [0])
     path = tmp_path / marker.folder / "layer_000.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(DatasetDamaged, match="layer_000"):
-        home.load(marker, [0], torch.device("cpu"))
+        home.load(marker, [0])
     (tmp_path / "checkpoint.json").write_text("{")
     with pytest.raises(DatasetDamaged, match=r"checkpoint\.json"):
         home.marker()

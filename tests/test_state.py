@@ -58,7 +58,8 @@ def values(random: np.random.Generator, shape: tuple[int, ...], odd: float) -> n
 
 
 def empty_state() -> LayerState:
-    return LayerState.none(torch.zeros(NEURONS, dtype=torch.bool), K, RANDOM_K, WINDOW, SAMPLES)
+    nothing = torch.zeros(NEURONS, dtype=torch.bool)
+    return LayerState.none(nothing, top_k=K, random_k=RANDOM_K, window=WINDOW, samples=SAMPLES)
 
 
 def observe(state: LayerState, run: Run, numbers: list[int], act=leaky) -> LayerState:
