@@ -5,6 +5,7 @@ resident memory with twice the texts over that with once."""
 
 import os
 import pydoc_data.topics
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from benchmarks.bare import BATCH_TOKENS
 from benchmarks.figures import Figures, summary
 
 PAIRS = 5
+_LOOK_EVERY = 0.05
+"""Seconds between looks at a process."""
 TOKENS, LONGEST = 20_000, 512
 SMALL_TEXTS, SMALL_VOCAB = 500, 1000
 
@@ -78,17 +81,29 @@ def run_command(model: Path, texts: Path, out: Path) -> list:
 
 def timed(arguments: list, environment: Mapping[str, str] = os.environ) -> Took:
     """One run of a module in a process of its own."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(
+    begin, most = time.perf_counter(), 0
+    with subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{arguments} failed: {os.waitstatus_to_exitcode(status)}")
-    return Took(time.perf_counter() - begin, used.ru_maxrss * 1024)
+    ) as process:
+        while process.poll() is None:
+            most = max(most, _most_resident(process.pid))
+            time.sleep(_LOOK_EVERY)
+    if process.returncode:
+        raise RuntimeError(f"{arguments} failed: {process.returncode}")
+    return Took(time.perf_counter() - begin, most)
+
+
+def _most_resident(process: int) -> int:
+    """Bytes so far, as the kernel counts them. What it says once a process has ended counts its parent's too."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 def find_smollm2() -> Path:

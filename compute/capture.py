@@ -46,13 +46,12 @@ def capture(
     values = (seen.gate, seen.linear, seen.act, seen.post, seen.priority)
     if len(which) > _MANY * bids.numel():
         locate = kernels.locate_top if lists == TOP_LISTS else kernels.locate_random
-        found = locate(*values, bids)[which, neuron, text]
+        position = locate(*values, bids)[which, neuron, text]
     else:
         at_once = max(1, _VALUES_AT_ONCE // seen.gate.shape[2])
         asked = (neuron, text, traits_of(lists, bids.device)[which], bids[which, neuron, text])
         parts = zip(*(each.split(at_once) for each in asked), strict=True)
-        found = torch.cat([kernels.locate(*values, *part) for part in parts])
-    position = found.int()
+        position = torch.cat([kernels.locate(*values, *part) for part in parts])
     gate, linear = kernels.cut_windows(seen.gate, seen.linear, neuron, text, position, seen.lengths)
     return Captured(_values_at(seen, lists, entries, position), position, gate, linear)
 

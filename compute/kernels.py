@@ -50,11 +50,20 @@ class Kernels:
         return Kernels(**compiled)
 
 
+_VECTORS = {"AVX512": 512, "AVX2": 256}
+"""Bits, by what torch calls a CPU."""
+
+
 def _options() -> dict[str, str | int | bool | Callable]:
     """One loop for all figures: by default a compiler for CPUs makes several, each of which fetches everything again.
-    Never in vectors of 512 bits, with which so large a loop writes beyond its memory (torch 2.13)."""
-    narrower = {"cpp.simdlen": 256} if torch.backends.cpu.get_cpu_capability() == "AVX512" else {}
-    return {"cpp.max_horizontal_fusion_size": 256, "cpp.enable_floating_point_contract_flag": "fast", **narrower}
+    The width of vectors is named, since torch 2.13 keeps compiled code without a note of it: a cache that CPUs of two
+    kinds share, or two settings of ATEN_CPU_CAPABILITY, would bring in loops of the wrong stride, and wrong figures."""
+    vectors = _VECTORS.get(torch.backends.cpu.get_cpu_capability())
+    return {
+        "cpp.max_horizontal_fusion_size": 256,
+        "cpp.enable_floating_point_contract_flag": "fast",  # products with 0 and 1 are exact, so sums stay the same
+        **({"cpp.simdlen": vectors} if vectors else {}),
+    }
 
 
 def compiler_works(device: torch.device) -> bool:
@@ -129,10 +138,10 @@ def locate_everywhere(
 
 def _first(found: Tensor) -> Tensor:
     """Where each row holds first; its end where nowhere. As a minimum of floats, which a CPU finds far faster than a
-    maximum's position; still as floats, since the cast would be compiled wrongly for AVX2 (torch 2.13)."""
+    maximum's position."""
     tokens = found.shape[-1]
     place = torch.arange(tokens, device=found.device, dtype=torch.float32)
-    return torch.where(found, place, float(tokens - 1)).amin(dim=-1)
+    return torch.where(found, place, float(tokens - 1)).amin(dim=-1).int()
 
 
 def cut_windows(

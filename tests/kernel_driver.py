@@ -1,5 +1,5 @@
 """Compares each compiled kernel with itself as it is, on tensors of odd sizes; a process of its own for each kind of
-CPU, since compilers have been wrong for one of them alone."""
+CPU, which share what a compiler keeps for later."""
 
 import torch
 
