@@ -63,9 +63,9 @@ class Architecture:
 _GEMMA_2 = Architecture(
     "gemma2",
     "Gemma 2",
-    norm_before=Norm("pre_feedforward_layernorm", scale_offset=1),
-    norm_after=Norm("post_feedforward_layernorm", scale_offset=1),
-    norm_final=Norm("norm", scale_offset=1),
+    norm_before=Norm("pre_feedforward_layernorm", scale_offset=1.0),
+    norm_after=Norm("post_feedforward_layernorm", scale_offset=1.0),
+    norm_final=Norm("norm", scale_offset=1.0),
     activation_setting="hidden_activation",
 )
 _OLMO_2 = Architecture("olmo2", "OLMo 2", norm_before=None, norm_after=Norm("post_feedforward_layernorm"))
@@ -88,8 +88,8 @@ ARCHITECTURES = {
         Architecture(
             "gemma",
             "Gemma 1",
-            norm_before=Norm("post_attention_layernorm", scale_offset=1),
-            norm_final=Norm("norm", scale_offset=1),
+            norm_before=Norm("post_attention_layernorm", scale_offset=1.0),
+            norm_final=Norm("norm", scale_offset=1.0),
         ),
         _GEMMA_2,
         replace(_GEMMA_2, model_type="gemma3_text", models="Gemma 3"),

@@ -18,9 +18,9 @@ def priorities(text: np.ndarray, position: np.ndarray, seed: int) -> np.ndarray 
     return (bits + _SMALLEST_NORMAL).astype(np.int32).view(np.float32)
 
 
-def lot(document: int, seed: int) -> int:
-    """64 random bits for a document of a source: those with the lowest are taken."""
-    return int(_hash(np.array(document), np.array(0), seed, _DOCUMENTS))
+def lots(documents: np.ndarray, seed: int) -> list[int]:
+    """64 random bits for each document of a source: those with the lowest are taken."""
+    return np.asarray(_hash(documents, np.zeros_like(documents), seed, _DOCUMENTS)).tolist()
 
 
 def sample_positions(lengths: np.ndarray, skip_first: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokenizerBase
 
-from compute.chance import lot
+from compute.chance import lots
 from compute.config import TextsConfig
 from compute.durable import OWN_PREFIX, PROGRESS, commit, complete, locked, write_whole
 from compute.models import find_model, load_config, load_tokenizer
@@ -57,6 +57,7 @@ class Document:
     """One that is tokenised: its texts, of which there are several where a long one is split."""
 
     number: int
+    lot: int
     ids: tuple[np.ndarray, ...]
     strings: tuple[str, ...]
     source: str
@@ -72,16 +73,15 @@ class Sample:
     """The documents with the lowest lots, as many as it takes to reach the wanted number of tokens."""
 
     wanted: int
-    seed: int
     tokens: int = 0
     kept: dict[int, Document] = field(default_factory=dict)
     _worst_first: list[tuple[int, int]] = field(default_factory=list)
 
-    def may_enter(self, number: int) -> bool:
-        return self.tokens < self.wanted or lot(number, self.seed) < -self._worst_first[0][0]
+    def may_enter(self, lot: int) -> bool:
+        return self.tokens < self.wanted or lot < -self._worst_first[0][0]
 
     def add(self, document: Document) -> None:
-        heapq.heappush(self._worst_first, (-lot(document.number, self.seed), document.number))
+        heapq.heappush(self._worst_first, (-document.lot, document.number))
         self.kept[document.number] = document
         self.tokens += document.tokens
         while self.tokens - self.kept[self._worst_first[0][1]].tokens >= self.wanted:
@@ -119,7 +119,7 @@ def texts(config: TextsConfig) -> None:
             say(f"{config.out} is complete already")
             return
         progress = _Progress(config.out / PROGRESS, settings)
-        sample, counts = progress.load(Sample(config.tokens, config.seed))
+        sample, counts = progress.load(Sample(config.tokens), config.seed)
         _take_up(source, _Tokenising(tokenizer, start, config), sample, counts, progress)
         if not sample.kept:
             raise TextsUnusable(f"{source.id}: none of {counts.seen} documents has text in {config.text_column!r}")
@@ -162,17 +162,18 @@ class _Tokenising:
     start: Start
     config: TextsConfig
 
-    def documents(self, records: list[tuple[int, Record]]) -> Iterator[Document]:
-        """Of numbered records that have text."""
-        strings = [record.text or "" for _, record in records]
+    def documents(self, records: list[tuple[int, int, Record]]) -> Iterator[Document]:
+        """Of records that have text, given with their numbers and lots."""
+        strings = [record.text or "" for _, _, record in records]
         encoded = self.tokenizer(strings, add_special_tokens=False, verbose=False)
         room = self.config.max_length - len(self.start.ids)
-        for i, (number, record) in enumerate(records):
+        for i, (number, lot, record) in enumerate(records):
             ids = encoded["input_ids"][i]
             begins = range(0, max(1, len(ids)), room) if self.config.split_long else [0]
             described = {"place": record.place, **record.metadata}
             yield Document(
                 number,
+                lot,
                 ids=tuple(np.array([*self.start.ids, *ids[begin : begin + room]], np.int32) for begin in begins),
                 strings=tuple(_spelled(encoded, i, strings[i], begin, begin + room) for begin in begins),
                 source=json.dumps(described, ensure_ascii=False, default=str),
@@ -182,13 +183,16 @@ class _Tokenising:
 
 def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Counts, progress: "_Progress") -> None:
     """Offers every document of the source that was not seen before to the sample."""
-    rest = islice(enumerate(source.records()), counts.seen, tokenising.config.scan or source.default_scan)
+    config = tokenising.config
+    rest = islice(source.records(), counts.seen, config.scan or source.default_scan)
     with record_bar(counts.seen) as bar:
         while group := list(islice(rest, _AT_ONCE)):
+            numbers = np.arange(counts.seen, counts.seen + len(group))
+            drawn = zip(numbers.tolist(), lots(numbers, config.seed), group, strict=True)
+            chosen = [each for each in drawn if each[2].text and sample.may_enter(each[1])]
             counts.seen += len(group)
-            counts.unreadable += sum(record.text is None for _, record in group)
-            counts.empty += sum(record.text == "" for _, record in group)
-            chosen = [(number, record) for number, record in group if record.text and sample.may_enter(number)]
+            counts.unreadable += sum(record.text is None for record in group)
+            counts.empty += sum(record.text == "" for record in group)
             for document in tokenising.documents(chosen) if chosen else ():
                 sample.add(document)
             bar.update(len(group))
@@ -265,16 +269,17 @@ class _Progress:
         pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         write_whole(self._path, sink.getvalue().to_pybytes())
 
-    def load(self, sample: Sample) -> tuple[Sample, Counts]:
+    def load(self, sample: Sample, seed: int) -> tuple[Sample, Counts]:
         """The sample as it was saved last, or as given."""
         if not self._path.exists():
             return sample, Counts()
         table = pq.read_table(self._path, page_checksum_verification=True)
         about = table.schema.metadata
         _refuse_other(msgspec.json.decode(about[b"settings"], type=dict[str, str]), self.settings, self.home)
-        for row in table.to_pylist():
+        drawn = lots(table.column("number").to_numpy(), seed)
+        for lot, row in zip(drawn, table.to_pylist(), strict=True):
             ids = tuple(np.array(each, np.int32) for each in row["ids"])
-            sample.add(Document(row["number"], ids, tuple(row["strings"]), row["source"], row["cut"]))
+            sample.add(Document(row["number"], lot, ids, tuple(row["strings"]), row["source"], row["cut"]))
         return sample, msgspec.json.decode(about[b"counts"], type=Counts)
 
     @property

@@ -40,8 +40,8 @@ VARIANTS: dict[str, dict] = {
     "glm": {**_HEADS, **_PARTIAL_ROTATION},
     "glm4": {**_HEADS, **_PARTIAL_ROTATION},
     "granite": {"embedding_multiplier": 2.0, "residual_multiplier": 0.5, "logits_scaling": 2.0},
-    "stablelm": {"layer_norm_eps": 1e-5},
-    "stablelm-parallel": {"use_parallel_residual": True},
+    "stablelm": _PARTIAL_ROTATION,
+    "stablelm-parallel": {"use_parallel_residual": True, "use_qkv_bias": True, **_PARTIAL_ROTATION},
     "cohere": {},
     "cohere2": {"sliding_window": 4, **_HEADS},
     "exaone4": {"sliding_window": 4},
@@ -59,10 +59,11 @@ def random_model(variant: str, seed: int = 0) -> PreTrainedModel:
     config = AutoConfig.for_model(model_type(variant), **_SHAPE, **VARIANTS[variant])
     config._attn_implementation = "eager"
     model = AutoModelForCausalLM.from_config(config)
+    model.config.architectures = [type(model).__name__]
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             offset = 0.7 if "norm" in name and name.endswith("weight") else 0.0
-            parameter.copy_(offset + torch.randn_like(parameter) * 0.3)
+            parameter.copy_(offset + torch.randn_like(parameter) * 0.15)
     return model.eval()
 
 
