@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: app test test-slow check bench bench-gpu clean
+.PHONY: app test test-slow check docs bench bench-gpu clean
 
 app: .venv/app-installed
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -20,6 +20,9 @@ check: .venv/dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+docs: .venv/dev-installed
+	$(BIN)/python -m compute.models_page > docs/models.md
 
 bench: .venv/dev-installed
 	$(BIN)/python -m benchmarks.bench

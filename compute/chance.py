@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_RANDOM_LISTS, _SAMPLES = np.uint64(1), np.uint64(2)
+_RANDOM_LISTS, _SAMPLES, _DOCUMENTS = np.uint64(1), np.uint64(2), np.uint64(3)
 _SMALLEST_NORMAL = np.uint64(1 << 23)  # as bits of a float32
 _BLOCK = 1 << 20
 
@@ -16,6 +16,11 @@ def priorities(text: np.ndarray, position: np.ndarray, seed: int) -> np.ndarray 
     as the floats do, so that list keys are made of them as of magnitudes, and CPUs compare floats faster."""
     bits = _hash(text, position, seed, _RANDOM_LISTS) >> np.uint64(34)
     return (bits + _SMALLEST_NORMAL).astype(np.int32).view(np.float32)
+
+
+def lots(documents: np.ndarray, seed: int) -> list[int]:
+    """64 random bits for each document of a source: those with the lowest are taken."""
+    return np.asarray(_hash(documents, np.zeros_like(documents), seed, _DOCUMENTS)).tolist()
 
 
 def sample_positions(lengths: np.ndarray, skip_first: int, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, RunConfig, VerifyConfig
+from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig
 from gluscope_core.errors import GluscopeError
 
 
@@ -25,6 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error}: mend that and repeat the command, which goes on where it was", file=sys.stderr)
     return 2
+
+
+def _texts(config: TextsConfig) -> int:
+    from compute.texts import texts
+
+    texts(config)
+    return 0
 
 
 def _run(config: RunConfig) -> int:
@@ -65,6 +72,7 @@ class _Stage:
 
 
 STAGES = {
+    "texts": _Stage(TextsConfig, _texts),
     "run": _Stage(RunConfig, _run),
     "merge": _Stage(MergeConfig, _merge),
     "verify": _Stage(VerifyConfig, _verify),

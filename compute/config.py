@@ -58,6 +58,49 @@ _LayersOption = Annotated[
 
 
 @dataclass(frozen=True)
+class TextsConfig:
+    """Tokenise a random part of some documents for a model. Repeat the command to resume it."""
+
+    source: Annotated[str, tyro.conf.Positional]
+    """Local file or folder (parquet, JSON lines, plain text; compressed or not), or id of a dataset on the Hub."""
+    model: str
+    """Hub id, local folder, or .gguf file: the model whose tokenizer is used."""
+    out: Path
+    """Folder for the texts: new, or one in which the same command was begun."""
+    text_column: str = "text"
+    """Column, or key, that holds the text; all others are kept as metadata."""
+    max_length: int = 1024
+    """Tokens that a text may have."""
+    tokens: int = 20_000_000
+    """Tokens to reach, whole documents; all of the source where it has fewer."""
+    split_long: bool = False
+    """Make several texts of a document that is too long, where else only its beginning is taken."""
+    first_token: Literal["auto", "bos", "eos", "none"] = "auto"  # noqa: S105
+    """What every text begins with, counted as one of its tokens; auto is BOS, or EOS where a tokenizer has no BOS."""
+    scan: int | None = None
+    """Documents to choose from, from the source's beginning; by default all of a local source, and a million of one on
+    the Hub, whose files come in random order."""
+    source_config: str | None = None
+    """Configuration of a dataset on the Hub."""
+    split: str = "train"
+    """Split of a dataset on the Hub."""
+    source_revision: str | None = None
+    """Of the dataset on the Hub."""
+    licence: str | None = None
+    """Under which the texts may be passed on; by default what the Hub says."""
+    seed: int = 0
+    """Of the choice of documents."""
+    revision: str | None = None
+    """Of the model, on the Hub."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_length", "tokens"):
+            _require(getattr(self, name) >= 1, f"{_flag(name)} {getattr(self, name)}: must be at least 1")
+        _require(self.scan is None or self.scan >= 1, "--scan: must be at least 1")
+        _require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Run a model over tokenised texts once and write an activation dataset. Repeat the command to resume it."""
 

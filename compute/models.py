@@ -15,7 +15,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 from transformers.utils.hub import cached_file
 
-from compute.architectures import architecture_of
+from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
 from compute.gated import GatedMLP
 from compute.placement import gpu_memories, needs_several
@@ -75,9 +75,11 @@ def find_model(model: str, revision: str | None) -> ModelSource:
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:
+    """The whole model's, of which the text model's may be a part."""
     try:
-        if source.is_gguf:  # AutoConfig would read the file twice, which takes seconds
-            content, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
+        content, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
+        refuse_foreign_code(content, source.id)
+        if source.is_gguf:  # AutoConfig would read the file again, which takes seconds
             return AutoConfig.for_model(**content)
         return AutoConfig.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
     except _LOADING_ERRORS as error:
@@ -103,15 +105,21 @@ def has_tokenizer(source: ModelSource) -> bool:
     return any(cached_file(source.place, name, **optional) is not None for name in _TOKENIZER_FILES)
 
 
+def text_config(config: PretrainedConfig) -> PretrainedConfig:
+    """The part of a config that describes the text model."""
+    return config.get_text_config(decoder=True)
+
+
 def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, device: str) -> ModelRecord:
     """Everything about a model that its config says, checked before any weights are read."""
-    architecture = architecture_of(config.model_type, source.id)
+    commit, config = getattr(config, "_commit_hash", None), text_config(config)
+    architecture = architecture_of(config, source.id)
     activation = getattr(config, architecture.activation_setting)
     if activation not in ACTIVATIONS:
         raise ModelRefused(f"{source.id}: activation function {activation!r} is not known to GLUScope")
     return ModelRecord(
         id=source.id,
-        revision=getattr(config, "_commit_hash", None),
+        revision=commit,
         quantisation=_quantisation(source),
         architecture=config.model_type,
         layers=config.num_hidden_layers,
@@ -138,7 +146,6 @@ def load_model(
             config=config,
             output_loading_info=True,
             dtype=getattr(torch, record.dtype),
-            attn_implementation="sdpa",
             device_map="auto" if several else None,
             trust_remote_code=False,
             use_safetensors=None if source.is_gguf else True,
@@ -148,7 +155,9 @@ def load_model(
         raise _refusal(source, error) from error
     if report["missing_keys"]:
         raise ModelRefused(f"{source.id}: its files lack the weights {min(report['missing_keys'])} and others")
-    architecture = architecture_of(record.architecture, source.id)
+    if text_config(config) is not config:
+        decoder = decoder.get_decoder()  # of a model that also sees or hears
+    architecture = architecture_of(text_config(config), source.id)
     layers = attrgetter(architecture.layers)(decoder)
     del layers[deepest + 1 :]
     decoder = (decoder if several else decoder.to(device)).eval().requires_grad_(requires_grad=False)

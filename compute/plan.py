@@ -16,7 +16,7 @@ from compute.models import ModelSource, describe_model, find_model, has_tokenize
 from compute.progress import say
 from compute.settings import Settings, current_settings
 from compute.state import LayerState
-from compute.token_texts import TokenTexts, first_token, read_texts
+from compute.token_texts import TextsOrigin, TokenTexts, first_token, read_texts
 from compute.token_texts import fingerprint as text_fingerprint
 from gluscope_core.errors import BadSettings, TextsUnusable
 from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
@@ -88,7 +88,9 @@ def make_plan(config: RunConfig) -> Plan:
     pairs = len(texts.ids) * model.d_mlp * len(_layers(config, model))
     compiled = _choose_compiled(config, pairs, device)
     record = _describe_run(config, model, texts, batches, batch_tokens=batch_tokens, compiled=compiled)
-    settings = current_settings(model, _describe_texts(given, texts, source), record, device)
+    settings = current_settings(
+        model, _describe_texts(given, texts, TextsOrigin.read(config.texts), source), record, device
+    )
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
     return Plan(settings, source, loaded, texts, batches, sampled, config.shard, device)
 
@@ -140,18 +142,22 @@ def _layers(config: RunConfig, model: ModelRecord) -> tuple[int, ...]:
     return config.layers or tuple(range(model.layers))
 
 
-def _describe_texts(given: TokenTexts, texts: TokenTexts, source: ModelSource) -> TextsRecord:
+def _describe_texts(
+    given: TokenTexts, texts: TokenTexts, origin: TextsOrigin | None, source: ModelSource
+) -> TextsRecord:
     first = first_token(texts.ids, texts.bounds)
+    policy = "as given" if first is None else f"as given: every text starts with token {first}"
+    own = source.id if has_tokenizer(source) else None
     return TextsRecord(
-        id=given.id,
-        revision=None,
-        licence=None,
-        tokenizer=source.id if has_tokenizer(source) else None,
-        bos_policy="as given" if first is None else f"as given: every text starts with token {first}",
+        id=origin.id if origin else given.id,
+        revision=origin.revision if origin else None,
+        licence=origin.licence if origin else None,
+        tokenizer=origin.tokenizer if origin else own,
+        bos_policy=origin.bos_policy if origin else policy,
         first_token=first,
         texts=len(texts),
         empty=int((texts.lengths == 0).sum()),
-        cut=int((given.lengths > texts.lengths).sum()),
+        cut=int((given.lengths > texts.lengths).sum()) + (origin.cut if origin else 0),
         tokens=len(texts.ids),
         fingerprint=text_fingerprint(texts.ids, texts.bounds),
     )

@@ -12,6 +12,13 @@ def say(message: str) -> None:
 
 
 @contextmanager
+def record_bar(done: int) -> Iterator[tqdm]:
+    """Documents of a source whose end nobody knows, on stderr."""
+    with tqdm(initial=done, unit="doc", unit_scale=True, desc="texts", file=sys.stderr, mininterval=1) as bar:
+        yield bar
+
+
+@contextmanager
 def token_bar(total: int, done: int) -> Iterator[tqdm]:
     """Tokens, tokens per second and time left, on stderr."""
     with tqdm(

@@ -99,7 +99,7 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
 
 def _apply_convention(plan: Plan, model: GatedModel) -> dict[int, Tensor]:
     """Gives the model the signs that the run asks for; which neurons have weights that point apart, by layer."""
-    flipped = {layer: model.mlps[layer].points_apart() for layer in plan.layers}
+    flipped = {layer: model.mlps[layer].points_apart(plan.settings.run.coordinates) for layer in plan.layers}
     if plan.settings.run.sign_convention is SignConvention.ALIGNED:
         for layer, neurons in flipped.items():
             model.mlps[layer].flip(neurons)

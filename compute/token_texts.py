@@ -5,12 +5,49 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import TextsUnusable
+
+ORIGIN_NAME = "texts.json"
+
+
+@dataclass(frozen=True)
+class TextsOrigin:
+    """What the stage `texts` says, beside its texts, about where they come from."""
+
+    id: str
+    revision: str | None
+    licence: str | None
+    tokenizer: str
+    bos_policy: str
+    texts: int
+    tokens: int
+    cut: int
+    """Documents longer than the limit, of which only the beginning is there."""
+    seen: int
+    """Documents of the source that were looked at."""
+    empty: int
+    unreadable: int
+    settings: dict[str, str]
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+
+    @classmethod
+    def read(cls, folder: Path) -> "TextsOrigin | None":
+        """None for texts that something else wrote."""
+        path = folder / ORIGIN_NAME
+        if not path.is_file():
+            return None
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise TextsUnusable(f"{path} is damaged ({error}): write the texts again") from error
 
 
 @dataclass(frozen=True)

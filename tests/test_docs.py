@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from compute.cli import STAGES
-from compute.config import RunConfig
+from compute.config import RunConfig, TextsConfig
+from compute.models_page import page
 from gluscope_core.schema import NEURONS, TABLES
 from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Field, Quantity
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "dataset.md"]
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *(ROOT / "docs").glob("*.md")]
 
 
 def all_columns() -> set[str]:
@@ -22,7 +23,8 @@ def all_columns() -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 class TestDocuments:
     def test_flags_exist(self, document):
-        known = {"--" + field.name.replace("_", "-") for field in fields(RunConfig)} | {"--help", "--no-compile"}
+        known = {"--" + field.name.replace("_", "-") for config in (RunConfig, TextsConfig) for field in fields(config)}
+        known |= {"--help", "--no-compile"}
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text())) <= known
 
     def test_stages_exist(self, document):
@@ -35,6 +37,10 @@ class TestDocuments:
     def test_make_targets_exist(self, document):
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         assert set(re.findall(r"`?make ([a-z-]+)`?\b", document.read_text())) - {"it", "w"} <= targets
+
+
+def test_the_page_of_models_is_that_of_the_entries():
+    assert (ROOT / "docs" / "models.md").read_text() == page(), "run `make docs`"
 
 
 def test_every_column_is_defined_and_every_definition_is_a_column():

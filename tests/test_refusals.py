@@ -1,5 +1,6 @@
 """What `run` refuses, naming what and why."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import LlamaModel
 
+from compute.cli import main
 from compute.config import Shard
 from compute.durable import locked
 from compute.run import run
@@ -74,6 +76,41 @@ def test_models(config, tmp_path):
     for model in (str(tmp_path / "gpt"), str(tmp_path / "none.gguf")):
         with pytest.raises(ModelRefused, match=Path(model).stem):
             run(replace(config, model=model, out=tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"model_type": "gpt2"}, "no gated MLP"),
+        ({"model_type": "gpt_neox"}, "no gated MLP"),
+        ({"model_type": "opt"}, "no gated MLP"),
+        ({"model_type": "mixtral"}, "mixture of experts"),
+        ({"model_type": "qwen3_moe"}, "mixture of experts"),
+        ({"model_type": "deepseek_v3"}, "mixture of experts"),
+        ({"model_type": "llama4_text"}, "mixture of experts"),
+        ({"model_type": "bert"}, "encoder only"),
+        ({"model_type": "t5"}, "encoder with a decoder"),
+        ({"model_type": "mamba"}, "state-space"),
+        ({"model_type": "falcon_h1"}, "state-space"),
+        ({"model_type": "hf_olmo", "auto_map": {"AutoConfig": "configuration_olmo.OLMoConfig"}}, "never run"),
+        ({"model_type": "made_up"}, "unknown to transformers"),
+        ({}, "unknown to transformers"),
+        ({"model_type": "lfm2"}, "not known to GLUScope; known are llama"),
+        ({"model_type": "llama", "hidden_act": "made_up"}, "activation function 'made_up'"),
+        ({"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}, "quantised (gptq)"),
+    ],
+)
+def test_models_that_cannot_be_analysed(config, tmp_path, capsys, content, reason):
+    """By its config file alone: there are no weights to load."""
+    (tmp_path / "some-model").mkdir()
+    (tmp_path / "some-model" / "config.json").write_text(json.dumps(content))
+    arguments = ["--model", tmp_path / "some-model", "--texts", config.texts, "--out", tmp_path / "out"]
+    assert main(["run", *map(str, arguments)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("error: some-model: ")
+    assert reason in said[0]
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_lacks_weights_or_a_tokenizer_that_is_broken(config, model_folder, tmp_path):

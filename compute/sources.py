@@ -1,0 +1,178 @@
+"""Where texts come from: local files of several formats, or a dataset on the Hub, as a stream of records."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from compute.config import TextsConfig
+from gluscope_core.errors import TextsUnusable
+
+_SHARDS_ONLY = 1
+"""Size of the buffer that `datasets` shuffles in: the sample is random already, so only the files' order need be."""
+
+_DOCUMENTS_OF_HUB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """One document. Its text is None where it has none that can be read."""
+
+    place: str
+    text: str | None
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    id: str
+    revision: str | None
+    licence: str | None
+    records: Callable[[], Iterator[Record]]
+    """Always the same, in the same order."""
+    default_scan: int | None = None
+    """How many are looked at where nobody says."""
+
+
+def open_source(config: TextsConfig) -> Source:
+    path = Path(config.source)
+    if not path.exists():
+        return _hub_source(config)
+    files = _text_files(path)
+    return Source(path.name, None, config.licence, lambda: _local_records(path, files, config.text_column))
+
+
+_Reader = Callable[[Path, str], Iterator[dict[str, Any] | None]]
+"""From a file, and the name of the column with the text, to its records; None for one that cannot be read."""
+
+
+def _text_files(path: Path) -> dict[Path, _Reader]:
+    """A file, or those of a folder, with all that lies below it, in the order of their names."""
+    if path.is_file():
+        found = [path]
+    else:
+        found = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+    known = {each: reader for each in found if (reader := _reader(each)) is not None}
+    if not known:
+        kinds = ", ".join(f".{suffix}" for suffix in _READERS)
+        raise TextsUnusable(f"{path} holds no texts: give files that end with {kinds}, which may be compressed")
+    return known
+
+
+def _local_records(root: Path, files: dict[Path, _Reader], column: str) -> Iterator[Record]:
+    for path, reader in files.items():
+        name = path.name if path == root else str(path.relative_to(root))
+        try:
+            for row, content in enumerate(reader(path, column)):
+                place = name if reader is _read_text else f"{name}:{row}"
+                yield _record(place, content, column)
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise TextsUnusable(f"{path} cannot be read: {error}") from error
+
+
+def _record(place: str, content: dict[str, Any] | None, column: str) -> Record:
+    if content is None:
+        return Record(place, None, {})
+    text = content.get(column)
+    metadata = {key: value for key, value in content.items() if key != column}
+    return Record(place, _whole(text) if isinstance(text, str) else None, metadata)
+
+
+def _whole(text: str) -> str:
+    """Halves of surrogate pairs, which JSON can spell and no tokenizer takes, become U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _reader(path: Path) -> _Reader | None:
+    suffixes = [suffix.lstrip(".").lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSIONS:
+        suffixes.pop()
+    return _READERS.get(suffixes[-1]) if suffixes else None
+
+
+def _read_parquet(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
+    file = pq.ParquetFile(path)
+    _require_column(path, file.schema_arrow.names, column)
+    for batch in file.iter_batches(batch_size=256):
+        texts = batch.column(column)
+        if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
+            # Parquet files may hold bytes that are no UTF-8 under the name of strings.
+            raw = texts.cast(pa.large_binary()).to_pylist()
+            strings = [None if each is None else each.decode(errors="replace") for each in raw]
+        else:
+            strings = texts.to_pylist()
+        others = batch.drop_columns([column]).to_pylist()
+        yield from ({**other, column: string} for other, string in zip(others, strings, strict=True))
+
+
+def _read_lines(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
+    """JSON, one object a line. None for a line that is none."""
+    first = True
+    with fsspec.open(path, "rb", compression="infer") as file:
+        for line in file:  # pyright: ignore[reportGeneralTypeIssues]
+            if not line.strip():
+                continue
+            try:
+                content = json.loads(line.decode(errors="replace"))
+            except (ValueError, RecursionError):
+                content = None
+            if first and isinstance(content, dict):
+                _require_column(path, list(content), column)
+                first = False
+            yield content if isinstance(content, dict) else None
+
+
+def _read_text(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
+    """The whole file is one text."""
+    with fsspec.open(path, "rb", compression="infer") as file:
+        yield {column: file.read().decode(errors="replace")}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+_READERS: dict[str, _Reader] = {
+    "parquet": _read_parquet,
+    "jsonl": _read_lines,
+    "ndjson": _read_lines,
+    "json": _read_lines,
+    "txt": _read_text,
+    "text": _read_text,
+    "md": _read_text,
+}
+_COMPRESSIONS = ("gz", "bz2", "xz", "zst")
+
+
+def _require_column(path: Path | str, names: list[str], column: str) -> None:
+    if column not in names:
+        raise TextsUnusable(f"{path} has no column {column!r}: name the one with the texts, --text-column {_or(names)}")
+
+
+def _or(names: list[str]) -> str:
+    return " or ".join(map(str, names[:8])) or "…"
+
+
+def _hub_source(config: TextsConfig) -> Source:
+    from datasets import load_dataset  # noqa: PLC0415  # slow to import, and not needed for local files
+    from huggingface_hub import HfApi  # noqa: PLC0415
+
+    name = config.source
+    try:
+        info = HfApi().dataset_info(name, revision=config.source_revision)
+        stream = load_dataset(name, config.source_config, split=config.split, streaming=True, revision=info.sha)
+    except Exception as error:  # these libraries raise many kinds
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise TextsUnusable(f"{name}: neither a file or folder here, nor a dataset on the Hub ({reason})") from error
+    if stream.column_names is not None:
+        _require_column(name, stream.column_names, config.text_column)
+    shuffled = stream.shuffle(seed=config.seed, buffer_size=_SHARDS_ONLY)
+
+    def records() -> Iterator[Record]:
+        for row, content in enumerate(shuffled):
+            yield _record(str(row), content, config.text_column)
+
+    said = info.card_data.get("license") if info.card_data is not None else None
+    licence = config.licence or (str(said) if said else None)
+    return Source(name, info.sha, licence, records, _DOCUMENTS_OF_HUB)

@@ -1,0 +1,320 @@
+"""The stage `texts`: documents to tokenised texts, a random part of them, as `run` reads them.
+
+Every document has a random number, which its place in the source and the seed decide. Those with the lowest are kept,
+as many as it takes to reach the wanted number of tokens: so one pass over the source, in little memory, gives a uniform
+sample, and the same one however often it is cut off and begun again."""
+
+import heapq
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokenizerBase
+
+from compute.chance import lots
+from compute.config import TextsConfig
+from compute.durable import OWN_PREFIX, PROGRESS, commit, complete, locked, write_whole
+from compute.models import find_model, load_config, load_tokenizer
+from compute.progress import record_bar, say
+from compute.sources import Record, Source, open_source
+from compute.token_texts import ORIGIN_NAME, TextsOrigin
+from gluscope_core.columns import TextColumn
+from gluscope_core.errors import BadSettings, ResumeRefused, TextsUnusable
+
+_AT_ONCE = 256
+"""Documents tokenised together."""
+_PATH = "texts_000.parquet"
+_STAGED = "staged"
+_ROWS_PER_GROUP = 1024
+_RECORDS_PER_CHECKPOINT = 200_000
+
+_SCHEMA = pa.schema(
+    [
+        pa.field(TextColumn.INPUT_IDS, pa.list_(pa.int32()), nullable=False),
+        pa.field(TextColumn.TEXT, pa.string(), nullable=False),
+        pa.field(TextColumn.SOURCE, pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every text begins with."""
+
+    ids: tuple[int, ...]
+    policy: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """One that is tokenised: its texts, of which there are several where a long one is split."""
+
+    number: int
+    lot: int
+    ids: tuple[np.ndarray, ...]
+    strings: tuple[str, ...]
+    source: str
+    cut: bool
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(len, self.ids))
+
+
+@dataclass
+class Sample:
+    """The documents with the lowest lots, as many as it takes to reach the wanted number of tokens."""
+
+    wanted: int
+    tokens: int = 0
+    kept: dict[int, Document] = field(default_factory=dict)
+    _worst_first: list[tuple[int, int]] = field(default_factory=list)
+
+    def may_enter(self, lot: int) -> bool:
+        return self.tokens < self.wanted or lot < -self._worst_first[0][0]
+
+    def add(self, document: Document) -> None:
+        heapq.heappush(self._worst_first, (-document.lot, document.number))
+        self.kept[document.number] = document
+        self.tokens += document.tokens
+        while self.tokens - self.kept[self._worst_first[0][1]].tokens >= self.wanted:
+            _, worst = heapq.heappop(self._worst_first)
+            self.tokens -= self.kept.pop(worst).tokens
+
+    def in_order(self) -> list[Document]:
+        return [self.kept[number] for number in sorted(self.kept)]
+
+
+@dataclass
+class Counts:
+    """Documents of the source."""
+
+    seen: int = 0
+    empty: int = 0
+    unreadable: int = 0
+
+
+def texts(config: TextsConfig) -> None:
+    found = find_model(config.model, config.revision)
+    model_config = load_config(found)
+    tokenizer = load_tokenizer(found.pinned(model_config), model_config)
+    if tokenizer is None:
+        raise TextsUnusable(f"{found.id} comes without a tokenizer: give the model whose tokenizer it uses")
+    start = choose_start(tokenizer, config.first_token)
+    if config.max_length <= len(start.ids):
+        raise BadSettings(f"--max-length {config.max_length}: leaves no room for text")
+    source = open_source(config)
+    settings = _settings(config, source, found.id, start)
+    config.out.mkdir(parents=True, exist_ok=True)
+    with locked(config.out):
+        complete(config.out)
+        if _is_finished(config.out, settings):
+            say(f"{config.out} is complete already")
+            return
+        progress = _Progress(config.out / PROGRESS, settings)
+        sample, counts = progress.load(Sample(config.tokens), config.seed)
+        _take_up(source, _Tokenising(tokenizer, start, config), sample, counts, progress)
+        if not sample.kept:
+            raise TextsUnusable(f"{source.id}: none of {counts.seen} documents has text in {config.text_column!r}")
+        origin = _origin(sample, counts, source, settings)
+        _write(config.out, sample, origin)
+        shutil.rmtree(config.out / PROGRESS, ignore_errors=True)
+    for line in _summary(config, origin):
+        say(line)
+
+
+def _summary(config: TextsConfig, origin: TextsOrigin) -> Iterator[str]:
+    yield f"{config.out}: complete, {origin.texts:,} texts, {origin.tokens:,} tokens, of {origin.seen:,} documents"
+    left_out = {
+        f"cut at {config.max_length} tokens": origin.cut,
+        "empty and left out": origin.empty,
+        "unreadable and left out": origin.unreadable,
+    }
+    yield from (f"{count:,} documents {what}" for what, count in left_out.items() if count)
+    if origin.tokens < config.tokens:
+        yield f"that is all there is: {config.tokens:,} tokens were asked for"
+
+
+def choose_start(tokenizer: PreTrainedTokenizerBase, wanted: str) -> Start:
+    """BOS, or EOS where a tokenizer has no BOS, as TransformerLens does it."""
+    there = {"bos": tokenizer.bos_token_id, "eos": tokenizer.eos_token_id}
+    choice = (
+        next((name for name, number in there.items() if number is not None), "none") if wanted == "auto" else wanted
+    )
+    if choice == "none":
+        return Start((), "none: texts begin as they are")
+    number = there[choice]
+    if not isinstance(number, int):
+        raise BadSettings(f"--first-token {wanted}: this tokenizer has no {choice.upper()}")
+    return Start((number,), f"{choice.upper()}, token {number}, begins every text and counts as one of its tokens")
+
+
+@dataclass(frozen=True)
+class _Tokenising:
+    tokenizer: PreTrainedTokenizerBase
+    start: Start
+    config: TextsConfig
+
+    def documents(self, records: list[tuple[int, int, Record]]) -> Iterator[Document]:
+        """Of records that have text, given with their numbers and lots."""
+        strings = [record.text or "" for _, _, record in records]
+        encoded = self.tokenizer(strings, add_special_tokens=False, verbose=False)
+        room = self.config.max_length - len(self.start.ids)
+        for i, (number, lot, record) in enumerate(records):
+            ids = encoded["input_ids"][i]
+            begins = range(0, max(1, len(ids)), room) if self.config.split_long else [0]
+            described = {"place": record.place, **record.metadata}
+            yield Document(
+                number,
+                lot,
+                ids=tuple(np.array([*self.start.ids, *ids[begin : begin + room]], np.int32) for begin in begins),
+                strings=tuple(_spelled(encoded, i, strings[i], begin, begin + room) for begin in begins),
+                source=json.dumps(described, ensure_ascii=False, default=str),
+                cut=not self.config.split_long and len(ids) > room,
+            )
+
+
+def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Counts, progress: "_Progress") -> None:
+    """Offers every document of the source that was not seen before to the sample."""
+    config = tokenising.config
+    rest = islice(source.records(), counts.seen, config.scan or source.default_scan)
+    with record_bar(counts.seen) as bar:
+        while group := list(islice(rest, _AT_ONCE)):
+            numbers = np.arange(counts.seen, counts.seen + len(group))
+            drawn = zip(numbers.tolist(), lots(numbers, config.seed), group, strict=True)
+            chosen = [each for each in drawn if each[2].text and sample.may_enter(each[1])]
+            counts.seen += len(group)
+            counts.unreadable += sum(record.text is None for record in group)
+            counts.empty += sum(record.text == "" for record in group)
+            for document in tokenising.documents(chosen) if chosen else ():
+                sample.add(document)
+            bar.update(len(group))
+            bar.set_postfix_str(f"{sample.tokens:,} tokens kept")
+            if counts.seen % _RECORDS_PER_CHECKPOINT < _AT_ONCE:
+                progress.save(sample, counts)
+
+
+def _spelled(encoded: BatchEncoding, row: int, string: str, begin: int, end: int) -> str:
+    """The part of a string that some of its tokens cover. Tokenizers that are not fast do not know it."""
+    if not encoded.is_fast or (begin == 0 and end >= len(encoded["input_ids"][row])):
+        return string
+    offsets = encoded[row].offsets[begin:end]
+    return string[offsets[0][0] : offsets[-1][1]]
+
+
+def _settings(config: TextsConfig, source: Source, model: str, start: Start) -> dict[str, str]:
+    """What decides the bytes that are written."""
+    chosen = {key: str(value) for key, value in asdict(config).items() if key != "out"}
+    return {
+        **chosen,
+        "source": source.id,
+        "source_revision": str(source.revision),
+        "model": model,
+        "policy": start.policy,
+    }
+
+
+def _is_finished(folder: Path, settings: dict[str, str]) -> bool:
+    found = TextsOrigin.read(folder)
+    if found is not None:
+        _refuse_other(found.settings, settings, folder)
+        return True
+    names = sorted(path.name for path in folder.iterdir())
+    strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
+    if strangers:
+        raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
+    return False
+
+
+def _refuse_other(found: dict[str, str], wanted: dict[str, str], where: Path) -> None:
+    differing = [f"{key} was {found.get(key)}, is {value}" for key, value in wanted.items() if found.get(key) != value]
+    if differing:
+        raise ResumeRefused(
+            f"{where} holds texts with other settings: {'; '.join(differing)}. "
+            "Repeat that command, or choose another --out"
+        )
+
+
+_CHECKPOINT_SCHEMA = pa.schema(
+    [
+        pa.field("number", pa.int64()),
+        pa.field("ids", pa.list_(pa.list_(pa.int32()))),
+        pa.field("strings", pa.list_(pa.string())),
+        pa.field("source", pa.string()),
+        pa.field("cut", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """What a stage that was cut off goes on from."""
+
+    home: Path
+    settings: dict[str, str]
+
+    def save(self, sample: Sample, counts: Counts) -> None:
+        self.home.mkdir(exist_ok=True)
+        about = {b"settings": msgspec.json.encode(self.settings), b"counts": msgspec.json.encode(counts)}
+        rows = [{**vars(each), "ids": [ids.tolist() for ids in each.ids]} for each in sample.in_order()]
+        table = pa.Table.from_pylist(rows, schema=_CHECKPOINT_SCHEMA).replace_schema_metadata(about)
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+        write_whole(self._path, sink.getvalue().to_pybytes())
+
+    def load(self, sample: Sample, seed: int) -> tuple[Sample, Counts]:
+        """The sample as it was saved last, or as given."""
+        if not self._path.exists():
+            return sample, Counts()
+        table = pq.read_table(self._path, page_checksum_verification=True)
+        about = table.schema.metadata
+        _refuse_other(msgspec.json.decode(about[b"settings"], type=dict[str, str]), self.settings, self.home)
+        drawn = lots(table.column("number").to_numpy(), seed)
+        for lot, row in zip(drawn, table.to_pylist(), strict=True):
+            ids = tuple(np.array(each, np.int32) for each in row["ids"])
+            sample.add(Document(row["number"], lot, ids, tuple(row["strings"]), row["source"], row["cut"]))
+        return sample, msgspec.json.decode(about[b"counts"], type=Counts)
+
+    @property
+    def _path(self) -> Path:
+        return self.home / "sample.parquet"
+
+
+def _origin(sample: Sample, counts: Counts, source: Source, settings: dict[str, str]) -> TextsOrigin:
+    kept = sample.in_order()
+    return TextsOrigin(
+        id=source.id,
+        revision=source.revision,
+        licence=source.licence,
+        tokenizer=settings["model"],
+        bos_policy=settings["policy"],
+        texts=sum(len(each.ids) for each in kept),
+        tokens=sample.tokens,
+        cut=sum(each.cut for each in kept),
+        seen=counts.seen,
+        empty=counts.empty,
+        unreadable=counts.unreadable,
+        settings=settings,
+    )
+
+
+def _write(folder: Path, sample: Sample, origin: TextsOrigin) -> None:
+    staged = folder / PROGRESS / _STAGED
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    with pq.ParquetWriter(staged / _PATH, _SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        documents = iter(sample.in_order())
+        while some := list(islice(documents, _ROWS_PER_GROUP)):
+            ids = [ids for each in some for ids in each.ids]
+            strings = [string for each in some for string in each.strings]
+            sources = [each.source for each in some for _ in each.ids]
+            writer.write_table(pa.table([ids, strings, sources], schema=_SCHEMA))
+    (staged / ORIGIN_NAME).write_bytes(origin.to_json())
+    commit(folder, staged, [_PATH, ORIGIN_NAME])
