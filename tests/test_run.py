@@ -29,6 +29,7 @@ from gluscope_core.vocabulary import (
     LISTS,
     QUANTITIES,
     RANDOM_LISTS,
+    Coordinates,
     Quantity,
     Stat,
     count_column,
@@ -144,7 +145,7 @@ def test_flipping_leaves_the_model_as_it_was(model_folder):
     one, other = (LlamaModel.from_pretrained(model_folder).eval() for _ in range(2))
     for layer in other.layers:
         mlp = GatedMLP(layer, ARCHITECTURES["llama"])
-        mlp.flip(mlp.points_apart())
+        mlp.flip(mlp.points_apart(Coordinates.NORM_FOLDED))
     with torch.no_grad():
         assert torch.equal(one(ids).last_hidden_state, other(ids).last_hidden_state)
 
