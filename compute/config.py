@@ -135,8 +135,8 @@ class RunConfig:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the model; auto is float32 on a CPU and the checkpoint's on a GPU."""
     compile: Annotated[bool | None, tyro.conf.arg(constructor=bool)] = None
-    """Compile what touches every activation: half a minute once, and then it takes a fraction of the time. By default
-    where the run is long enough to gain by it."""
+    """Compile what touches every activation: up to a minute once, and then it takes a fraction of the time. By
+    default where the run is long enough to gain by it."""
     seed: int = 0
     """Of random lists, samples and the order of batches."""
     revision: str | None = None

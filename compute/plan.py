@@ -23,8 +23,8 @@ from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 _WORTH_COMPILING = 1e8
-"""Pairs of token and neuron. Compiling takes half a minute, and without it a CPU needs a quarter of a microsecond more
-for each pair."""
+"""Pairs of token and neuron. Compiling takes up to a minute, and ten seconds once it is cached; without it a CPU needs
+a quarter of a microsecond more for each pair."""
 
 
 @dataclass(frozen=True)

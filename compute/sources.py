@@ -1,5 +1,6 @@
 """Where texts come from: local files of several formats, or a dataset on the Hub, as a stream of records."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Source:
     licence: str | None
     records: Callable[[], Iterator[Record]]
     """Always the same, in the same order."""
+    fingerprint: str | None = None
+    """Of local files: their names and sizes."""
     default_scan: int | None = None
     """How many are looked at where nobody says."""
 
@@ -44,7 +47,14 @@ def open_source(config: TextsConfig) -> Source:
     if not path.exists():
         return _hub_source(config)
     files = _text_files(path)
-    return Source(path.name, None, config.licence, lambda: _local_records(path, files, config.text_column))
+    sizes = "".join(f"{each.relative_to(path.parent)} {each.stat().st_size}\n" for each in files)
+    return Source(
+        path.name,
+        revision=None,
+        licence=config.licence,
+        records=lambda: _local_records(path, files, config.text_column),
+        fingerprint=hashlib.sha256(sizes.encode()).hexdigest(),
+    )
 
 
 _Reader = Callable[[Path, str], Iterator[dict[str, Any] | None]]
@@ -80,10 +90,10 @@ def _record(place: str, content: dict[str, Any] | None, column: str) -> Record:
         return Record(place, None, {})
     text = content.get(column)
     metadata = {key: value for key, value in content.items() if key != column}
-    return Record(place, _whole(text) if isinstance(text, str) else None, metadata)
+    return Record(place, without_half_pairs(text) if isinstance(text, str) else None, metadata)
 
 
-def _whole(text: str) -> str:
+def without_half_pairs(text: str) -> str:
     """Halves of surrogate pairs, which JSON can spell and no tokenizer takes, become U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -175,4 +185,4 @@ def _hub_source(config: TextsConfig) -> Source:
 
     said = info.card_data.get("license") if info.card_data is not None else None
     licence = config.licence or (str(said) if said else None)
-    return Source(name, info.sha, licence, records, _DOCUMENTS_OF_HUB)
+    return Source(name, info.sha, licence, records, default_scan=_DOCUMENTS_OF_HUB)

@@ -1,18 +1,12 @@
-"""The stage `texts`: documents to tokenised texts, a random part of them, as `run` reads them.
+"""The stage `texts`: documents to tokenised texts, a random part of them, as `run` reads them."""
 
-Every document has a random number, which its place in the source and the seed decide. Those with the lowest are kept,
-as many as it takes to reach the wanted number of tokens: so one pass over the source, in little memory, gives a uniform
-sample, and the same one however often it is cut off and begun again."""
-
-import heapq
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +14,11 @@ from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokeni
 
 from compute.chance import lots
 from compute.config import TextsConfig
-from compute.durable import OWN_PREFIX, PROGRESS, commit, complete, locked, write_whole
+from compute.durable import OWN_PREFIX, PROGRESS, commit, complete, locked
 from compute.models import find_model, load_config, load_tokenizer
 from compute.progress import record_bar, say
-from compute.sources import Record, Source, open_source
+from compute.sources import Record, Source, open_source, without_half_pairs
+from compute.text_sample import Counts, Document, Sample, SampleOnDisk, refuse_other_texts
 from compute.token_texts import ORIGIN_NAME, TextsOrigin
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import BadSettings, ResumeRefused, TextsUnusable
@@ -52,55 +47,6 @@ class Start:
     policy: str
 
 
-@dataclass(frozen=True)
-class Document:
-    """One that is tokenised: its texts, of which there are several where a long one is split."""
-
-    number: int
-    lot: int
-    ids: tuple[np.ndarray, ...]
-    strings: tuple[str, ...]
-    source: str
-    cut: bool
-
-    @property
-    def tokens(self) -> int:
-        return sum(map(len, self.ids))
-
-
-@dataclass
-class Sample:
-    """The documents with the lowest lots, as many as it takes to reach the wanted number of tokens."""
-
-    wanted: int
-    tokens: int = 0
-    kept: dict[int, Document] = field(default_factory=dict)
-    _worst_first: list[tuple[int, int]] = field(default_factory=list)
-
-    def may_enter(self, lot: int) -> bool:
-        return self.tokens < self.wanted or lot < -self._worst_first[0][0]
-
-    def add(self, document: Document) -> None:
-        heapq.heappush(self._worst_first, (-document.lot, document.number))
-        self.kept[document.number] = document
-        self.tokens += document.tokens
-        while self.tokens - self.kept[self._worst_first[0][1]].tokens >= self.wanted:
-            _, worst = heapq.heappop(self._worst_first)
-            self.tokens -= self.kept.pop(worst).tokens
-
-    def in_order(self) -> list[Document]:
-        return [self.kept[number] for number in sorted(self.kept)]
-
-
-@dataclass
-class Counts:
-    """Documents of the source."""
-
-    seen: int = 0
-    empty: int = 0
-    unreadable: int = 0
-
-
 def texts(config: TextsConfig) -> None:
     found = find_model(config.model, config.revision)
     model_config = load_config(found)
@@ -118,7 +64,7 @@ def texts(config: TextsConfig) -> None:
         if _is_finished(config.out, settings):
             say(f"{config.out} is complete already")
             return
-        progress = _Progress(config.out / PROGRESS, settings)
+        progress = SampleOnDisk(config.out / PROGRESS, settings)
         sample, counts = progress.load(Sample(config.tokens), config.seed)
         _take_up(source, _Tokenising(tokenizer, start, config), sample, counts, progress)
         if not sample.kept:
@@ -170,18 +116,18 @@ class _Tokenising:
         for i, (number, lot, record) in enumerate(records):
             ids = encoded["input_ids"][i]
             begins = range(0, max(1, len(ids)), room) if self.config.split_long else [0]
-            described = {"place": record.place, **record.metadata}
+            described = {"place": record.place} | ({"metadata": record.metadata} if record.metadata else {})
             yield Document(
                 number,
                 lot,
                 ids=tuple(np.array([*self.start.ids, *ids[begin : begin + room]], np.int32) for begin in begins),
                 strings=tuple(_spelled(encoded, i, strings[i], begin, begin + room) for begin in begins),
-                source=json.dumps(described, ensure_ascii=False, default=str),
+                source=without_half_pairs(json.dumps(described, ensure_ascii=False, default=str)),
                 cut=not self.config.split_long and len(ids) > room,
             )
 
 
-def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Counts, progress: "_Progress") -> None:
+def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Counts, progress: SampleOnDisk) -> None:
     """Offers every document of the source that was not seen before to the sample."""
     config = tokenising.config
     rest = islice(source.records(), counts.seen, config.scan or source.default_scan)
@@ -216,6 +162,7 @@ def _settings(config: TextsConfig, source: Source, model: str, start: Start) -> 
         **chosen,
         "source": source.id,
         "source_revision": str(source.revision),
+        "source_files": str(source.fingerprint),
         "model": model,
         "policy": start.policy,
     }
@@ -224,67 +171,13 @@ def _settings(config: TextsConfig, source: Source, model: str, start: Start) -> 
 def _is_finished(folder: Path, settings: dict[str, str]) -> bool:
     found = TextsOrigin.read(folder)
     if found is not None:
-        _refuse_other(found.settings, settings, folder)
+        refuse_other_texts(found.settings, settings, folder)
         return True
     names = sorted(path.name for path in folder.iterdir())
     strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
     if strangers:
         raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
     return False
-
-
-def _refuse_other(found: dict[str, str], wanted: dict[str, str], where: Path) -> None:
-    differing = [f"{key} was {found.get(key)}, is {value}" for key, value in wanted.items() if found.get(key) != value]
-    if differing:
-        raise ResumeRefused(
-            f"{where} holds texts with other settings: {'; '.join(differing)}. "
-            "Repeat that command, or choose another --out"
-        )
-
-
-_CHECKPOINT_SCHEMA = pa.schema(
-    [
-        pa.field("number", pa.int64()),
-        pa.field("ids", pa.list_(pa.list_(pa.int32()))),
-        pa.field("strings", pa.list_(pa.string())),
-        pa.field("source", pa.string()),
-        pa.field("cut", pa.bool_()),
-    ]
-)
-
-
-@dataclass(frozen=True)
-class _Progress:
-    """What a stage that was cut off goes on from."""
-
-    home: Path
-    settings: dict[str, str]
-
-    def save(self, sample: Sample, counts: Counts) -> None:
-        self.home.mkdir(exist_ok=True)
-        about = {b"settings": msgspec.json.encode(self.settings), b"counts": msgspec.json.encode(counts)}
-        rows = [{**vars(each), "ids": [ids.tolist() for ids in each.ids]} for each in sample.in_order()]
-        table = pa.Table.from_pylist(rows, schema=_CHECKPOINT_SCHEMA).replace_schema_metadata(about)
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        write_whole(self._path, sink.getvalue().to_pybytes())
-
-    def load(self, sample: Sample, seed: int) -> tuple[Sample, Counts]:
-        """The sample as it was saved last, or as given."""
-        if not self._path.exists():
-            return sample, Counts()
-        table = pq.read_table(self._path, page_checksum_verification=True)
-        about = table.schema.metadata
-        _refuse_other(msgspec.json.decode(about[b"settings"], type=dict[str, str]), self.settings, self.home)
-        drawn = lots(table.column("number").to_numpy(), seed)
-        for lot, row in zip(drawn, table.to_pylist(), strict=True):
-            ids = tuple(np.array(each, np.int32) for each in row["ids"])
-            sample.add(Document(row["number"], lot, ids, tuple(row["strings"]), row["source"], row["cut"]))
-        return sample, msgspec.json.decode(about[b"counts"], type=Counts)
-
-    @property
-    def _path(self) -> Path:
-        return self.home / "sample.parquet"
 
 
 def _origin(sample: Sample, counts: Counts, source: Source, settings: dict[str, str]) -> TextsOrigin:

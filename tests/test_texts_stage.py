@@ -80,7 +80,10 @@ def test_every_text_is_its_document_after_bos_and_cut(config):
     for number, (row, document) in enumerate(zip(found, DOCUMENTS, strict=True)):
         assert row["input_ids"] == [BOS, *ids_of(document["text"])][:20]
         assert row["text"] == document["text"][:19]
-        assert json.loads(row["source"]) == {"place": f"source.jsonl:{number}", "id": number, "tags": ["x"]}
+        assert json.loads(row["source"]) == {
+            "place": f"source.jsonl:{number}",
+            "metadata": {"id": number, "tags": ["x"]},
+        }
     origin = TextsOrigin.read(config.out)
     assert origin.tokens == sum(len(row["input_ids"]) for row in found)
     assert origin.cut == sum(len(each["text"]) > 19 for each in DOCUMENTS)
@@ -104,7 +107,7 @@ def test_long_documents_split(config):
 @pytest.mark.parametrize("wanted", [1, 500, 3000])
 def test_tokens_are_reached_and_no_document_more(config, wanted):
     texts(replace(config, tokens=wanted))
-    lengths = {json.loads(row["source"])["id"]: len(row["input_ids"]) for row in rows(config.out)}
+    lengths = {json.loads(row["source"])["metadata"]["id"]: len(row["input_ids"]) for row in rows(config.out)}
     total = sum(lengths.values())
     assert total >= wanted
     # The last one taken is the one with the highest lot: without it the number is not reached.
@@ -116,7 +119,7 @@ def test_the_sample_is_uniform_and_the_seed_s_alone(config, tmp_path):
     taken = np.zeros(len(DOCUMENTS))
     for seed in range(40):
         texts(replace(config, tokens=1500, seed=seed, out=tmp_path / str(seed)))
-        taken[[json.loads(row["source"])["id"] for row in rows(tmp_path / str(seed))]] += 1
+        taken[[json.loads(row["source"])["metadata"]["id"] for row in rows(tmp_path / str(seed))]] += 1
     share = taken.mean() / 40
     # 300 binomial counts: their spread is that of independent choices, and no third is favoured.
     assert taken.var() == pytest.approx(40 * share * (1 - share), rel=0.35)
@@ -176,9 +179,8 @@ def test_odd_text_survives(config, tmp_path):
         None,
         7,
     ]
-    content = (
-        jsonl([{"text": each} for each in odd]) + b'{"text": "broken\n' + b'{"text": "bad \xff\xfe bytes"}\n[1]\n\n'
-    )
+    content = jsonl([{"text": each, "note": "\udc00"} for each in odd])
+    content += b'{"text": "broken\n' + b'{"text": "bad \xff\xfe bytes"}\n[1]\n\n'
     texts(replace(config, source=str(write(tmp_path / "odd.jsonl", content))))
     found = [row["text"] for row in rows(config.out)]
     origin = TextsOrigin.read(config.out)
@@ -264,6 +266,13 @@ def test_refusals(config, tmp_path, capsys):
     command = ["texts", str(config.source), "--model", config.model, "--out", str(tmp_path / "g"), "--tokens", "0"]
     assert main(command) == 2
     assert "--tokens 0" in capsys.readouterr().err
+
+
+def test_a_source_that_has_changed_is_another(config):
+    texts(config)
+    Path(config.source).write_bytes(jsonl(DOCUMENTS[:-1]))
+    with pytest.raises(ResumeRefused, match="source_files was"):
+        texts(config)
 
 
 def test_a_source_that_is_nowhere(config, monkeypatch):
