@@ -79,11 +79,11 @@ def texts(config: TextsConfig) -> None:
 def _summary(config: TextsConfig, origin: TextsOrigin) -> Iterator[str]:
     yield f"{config.out}: complete, {origin.texts:,} texts, {origin.tokens:,} tokens, of {origin.seen:,} documents"
     left_out = {
-        f"cut at {config.max_length} tokens": origin.cut,
-        "empty and left out": origin.empty,
-        "unreadable and left out": origin.unreadable,
+        f"documents cut at {config.max_length} tokens": origin.cut,
+        "empty documents, left out": origin.empty,
+        "unreadable documents, left out": origin.unreadable,
     }
-    yield from (f"{count:,} documents {what}" for what, count in left_out.items() if count)
+    yield from (f"{what}: {count:,}" for what, count in left_out.items() if count)
     if origin.tokens < config.tokens:
         yield f"that is all there is: {config.tokens:,} tokens were asked for"
 
