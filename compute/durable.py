@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from gluscope_core.errors import DatasetDamaged, FolderBusy
+from gluscope_core.errors import DatasetDamaged, FolderBusy, ResumeRefused
 from gluscope_core.manifest import JOURNAL_NAME
 
 OWN_PREFIX = ".gluscope."
@@ -73,6 +73,14 @@ def flush_folder(folder: Path) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Refuses a folder that holds something which no stage of ours left there."""
+    names = sorted(path.name for path in folder.iterdir())
+    strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
+    if strangers:
+        raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
 
 
 @contextmanager

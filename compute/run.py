@@ -11,7 +11,7 @@ from compute.batches import make_batch
 from compute.checkpoint import Checkpoint, Saver, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
-from compute.durable import OWN_PREFIX, PROGRESS, complete, locked
+from compute.durable import PROGRESS, complete, locked, refuse_strangers
 from compute.kernels import Kernels
 from compute.models import GatedModel, load_model, load_tokenizer
 from compute.placement import choose_homes
@@ -20,7 +20,7 @@ from compute.progress import say, token_bar
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.verify import check_files
 from compute.watch import Watch
-from gluscope_core.errors import DatasetDamaged, ResumeRefused
+from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.vocabulary import SignConvention
 
@@ -68,10 +68,7 @@ def is_finished(folder: Path, settings: Settings) -> bool:
             raise DatasetDamaged(f"{folder}: {violation}: remove the folder and repeat the command")
         shutil.rmtree(folder / PROGRESS, ignore_errors=True)
         return True
-    names = sorted(path.name for path in folder.iterdir())
-    strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
-    if strangers:
-        raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
+    refuse_strangers(folder)
     return False
 
 

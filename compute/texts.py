@@ -14,14 +14,14 @@ from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokeni
 
 from compute.chance import lots
 from compute.config import TextsConfig
-from compute.durable import OWN_PREFIX, PROGRESS, commit, complete, locked
+from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
 from compute.models import find_model, load_config, load_tokenizer
 from compute.progress import record_bar, say
 from compute.sources import Record, Source, open_source, without_half_pairs
 from compute.text_sample import Counts, Document, Sample, SampleOnDisk, refuse_other_texts
 from compute.token_texts import ORIGIN_NAME, TextsOrigin
 from gluscope_core.columns import TextColumn
-from gluscope_core.errors import BadSettings, ResumeRefused, TextsUnusable
+from gluscope_core.errors import BadSettings, TextsUnusable
 
 _AT_ONCE = 256
 """Documents tokenised together."""
@@ -173,10 +173,7 @@ def _is_finished(folder: Path, settings: dict[str, str]) -> bool:
     if found is not None:
         refuse_other_texts(found.settings, settings, folder)
         return True
-    names = sorted(path.name for path in folder.iterdir())
-    strangers = [name for name in names if name != PROGRESS and not name.startswith(OWN_PREFIX)]
-    if strangers:
-        raise ResumeRefused(f"{folder} holds something else ({strangers[0]}): choose a new folder for --out")
+    refuse_strangers(folder)
     return False
 
 
