@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from compute.models import text_config
 from compute.plan import Plan
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
@@ -56,7 +57,7 @@ def budget_of(plan: Plan) -> Budget:
 
 def _flops(plan: Plan, tokens: float, squared: float) -> float:
     """Two for each weight and token, and attention's two products of all pairs of a text's tokens."""
-    config, model = plan.config, plan.settings.model
+    config, model = text_config(plan.config), plan.settings.model
     heads = config.num_attention_heads
     head = getattr(config, "head_dim", None) or model.d_model // heads
     shared = getattr(config, "num_key_value_heads", None) or heads
