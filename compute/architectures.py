@@ -54,6 +54,11 @@ class Architecture:
     activation_setting: str = "hidden_act"
     """Where the config names the activation function."""
 
+    @property
+    def norm_attention(self) -> Norm | None:
+        """The norm whose output attention reads: of the kind that the MLP's is."""
+        return None if self.norm_before is None else replace(self.norm_before, path="input_layernorm")
+
     def norm_of(self, layer: nn.Module) -> Norm | None:
         """The norm whose output this layer's MLP reads."""
         side_by_side = self.norm_parallel is not None and getattr(layer, "use_parallel_residual", False)

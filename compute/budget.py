@@ -35,9 +35,9 @@ class Budget:
         return [
             f"tokens    {self.tokens:,}",
             f"forward   {self.flops:.3g} FLOPs: {times}, in bf16 at half of its peak",
-            f"observed  {_size(self.observed_bytes)} of gate and in",
-            f"state     {_size(self.state_bytes)} of memory, and as much disk for each of up to two checkpoints",
-            f"dataset   about {_size(self.dataset_bytes)} on disk",
+            f"observed  {size_of(self.observed_bytes)} of gate and in",
+            f"state     {size_of(self.state_bytes)} of memory, and as much disk for each of up to two checkpoints",
+            f"dataset   about {size_of(self.dataset_bytes)} on disk",
         ]
 
 
@@ -65,7 +65,7 @@ def _flops(plan: Plan, tokens: float, squared: float) -> float:
     return (plan.layers[-1] + 1) * (2 * weights * tokens + 4 * heads * head * squared)
 
 
-def _size(count: float) -> str:
+def size_of(count: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -13,25 +13,18 @@ tags:
 - interpretability
 ---
 
-# Activations of {model}
+# {title} of {model}
 
-For every gated neuron of **{model}** ({layers} layers of {d_mlp} neurons, {activation}), and for each of the four
-sign cases of (x_gate, x_in): how often the case occurs, means and extremes of x_gate, x_in, act(x_gate) and
-act(x_gate)·x_in, the {top_k} texts with the strongest values of each, {random_k} random ones, and the activations
-around each. Computed by GLUScope on {texts} texts, {tokens} tokens.
-
+{what}
 - **Layers recorded**: {recorded}.
-- **Denominator** of every frequency: {counted} tokens ({skip}).
-- **First token** of the texts: {bos}.
 - **Signs**: {convention}. A neuron does not change if w_in and w_out both change sign; column `flipped` says for
   which neurons ⟨w_gate, w_in⟩ < 0 in the model as it is.
-- **Left out** because gate, in or post was not a finite number: {nonfinite} values (column `nonfinite_count`).
-- **Weights**: {quantisation}, run in {dtype}.
+- **Weights**: {quantisation}.
 
 ```python
 import datasets
 neurons = datasets.load_dataset("path/of/this/dataset")["train"]
-examples = datasets.load_dataset("path/of/this/dataset", "examples")["train"]
+{example} = datasets.load_dataset("path/of/this/dataset", "{example}")["train"]
 ```
 
 Column names `layer`, `neuron`, `{{case}}_freq`, `{{case}}_{{hook}}_mean`, `{{case}}_{{hook}}_max_values` and
@@ -39,11 +32,42 @@ Column names `layer`, `neuron`, `{{case}}_freq`, `{{case}}_{{hook}}_mean`, `{{ca
 x_in, swish is act(x_gate), hook_post is act(x_gate)·x_in. `gluscope.json` says how everything was computed.
 """
 
+_ACTIVATIONS = """For every gated neuron of **{model}** ({layers} layers of {d_mlp} neurons, {activation}), and
+for each of the four sign cases of (x_gate, x_in): how often the case occurs, means and extremes of x_gate, x_in,
+act(x_gate) and act(x_gate)·x_in, the {top_k} texts with the strongest values of each, {random_k} random ones, and the
+activations around each. Computed by GLUScope on {texts} texts, {tokens} tokens, in {dtype}.
+
+- **Denominator** of every frequency: {counted} tokens ({skip}).
+- **First token** of the texts: {bos}.
+- **Left out** because gate, in or post was not a finite number: {nonfinite} values (column `nonfinite_count`).
+"""
+
+_WEIGHTS = """What the weights of every gated neuron of **{model}** ({layers} layers of {d_mlp} neurons, {activation})
+say: cosines and norms of w_gate, w_in and w_out, input-output class (threshold {threshold:g}), functional role, nearest
+tokens, neighbours, and neurons that it reads from and is read by. Computed by GLUScope.
+
+"""
+
 
 def card(manifest: Manifest) -> str:
-    model, texts, run = manifest.model, manifest.texts, manifest.run
+    model, layers = manifest.model, manifest.layers
     return _CARD.format(
         configs="\n".join(_config(name, manifest) for name in TABLES if manifest.files_of(name)),
+        title="Activations" if manifest.run else "Weights",
+        model=model.id,
+        what=_activations(manifest) + _weights(manifest),
+        recorded="all" if len(layers) == model.layers else ", ".join(map(str, layers)),
+        convention=manifest.sign_convention.value,
+        quantisation=f"dequantised from {model.quantisation}" if model.quantisation else "as published",
+        example="examples" if manifest.files_of("examples") else "weights",
+    )
+
+
+def _activations(manifest: Manifest) -> str:
+    model, texts, run = manifest.model, manifest.texts, manifest.run
+    if texts is None or run is None:
+        return ""
+    return _ACTIVATIONS.format(
         model=model.id,
         layers=model.layers,
         d_mlp=model.d_mlp,
@@ -52,14 +76,24 @@ def card(manifest: Manifest) -> str:
         random_k=run.random_k,
         texts=f"{texts.texts:,}",
         tokens=f"{texts.tokens:,}",
-        recorded="all" if len(run.layers) == model.layers else ", ".join(map(str, run.layers)),
         counted=f"{run.counted_tokens:,}",
         skip=f"the first {run.skip_first} of each text left out" if run.skip_first else "position 0 included",
         bos=texts.bos_policy,
-        convention=run.sign_convention.value,
         nonfinite=f"{manifest.nonfinite_values:,}",
-        quantisation=f"dequantised from {model.quantisation}" if model.quantisation else "as published",
         dtype=model.dtype,
+    )
+
+
+def _weights(manifest: Manifest) -> str:
+    model = manifest.model
+    if manifest.weights is None:
+        return ""
+    return _WEIGHTS.format(
+        model=model.id,
+        layers=model.layers,
+        d_mlp=model.d_mlp,
+        activation=model.activation,
+        threshold=manifest.weights.threshold,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig
+from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
 from gluscope_core.errors import GluscopeError
 
 
@@ -54,6 +54,19 @@ def _merge(config: MergeConfig) -> int:
     return 0
 
 
+def _weights(config: WeightsConfig) -> int:
+    if config.plan:
+        from compute.weights.budget import weights_budget
+
+        budget, speed = weights_budget(config)
+        print("\n".join(budget.lines(speed)))
+    else:
+        from compute.weights import weights
+
+        weights(config)
+    return 0
+
+
 def _verify(config: VerifyConfig) -> int:
     from compute.verify import verify
 
@@ -75,5 +88,6 @@ STAGES = {
     "texts": _Stage(TextsConfig, _texts),
     "run": _Stage(RunConfig, _run),
     "merge": _Stage(MergeConfig, _merge),
+    "weights": _Stage(WeightsConfig, _weights),
     "verify": _Stage(VerifyConfig, _verify),
 }

@@ -10,6 +10,9 @@ import tyro
 from gluscope_core.errors import BadSettings
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
+WEIGHT_PARTS = ("roles", "tokens", "neighbours", "links")
+"""What `weights` computes beside cosines."""
+
 
 @dataclass(frozen=True, order=True)
 class Shard:
@@ -35,6 +38,24 @@ def parse_layers(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in text.split(",")}))
 
 
+def parse_parts(text: str) -> tuple[str, ...]:
+    parts = [] if text == "none" else text.split(",")
+    unknown = [part for part in parts if part not in WEIGHT_PARTS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no part: write some of {','.join(WEIGHT_PARTS)}, or none")
+    return tuple(part for part in WEIGHT_PARTS if part in parts)
+
+
+_PartsOption = Annotated[
+    tuple[str, ...],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PART,PART,…",
+        instance_from_str=lambda args: parse_parts(args[0]),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [",".join(value) or "none"],
+    ),
+]
 _ShardOption = Annotated[
     Shard,
     tyro.constructors.PrimitiveConstructorSpec(
@@ -162,6 +183,65 @@ class RunConfig:
     @property
     def coordinate_system(self) -> Coordinates:
         return Coordinates(self.coordinates)
+
+
+@dataclass(frozen=True)
+class WeightsConfig:
+    """Say what the weights alone say: added to a dataset, or as a dataset of its own. Repeating the command with other
+    settings replaces what it wrote."""
+
+    dataset: Path | None = None
+    """Folder of a dataset to add to."""
+    model: str | None = None
+    """Hub id, local folder, or .gguf file; by default what a dataset names, where that is on the Hub."""
+    out: Path | None = None
+    """Folder for a dataset of its own."""
+    parts: _PartsOption = WEIGHT_PARTS
+    """What to compute beside cosines, norms and IO classes; `none` for nothing else."""
+    sign_convention: Literal["aligned", "raw"] = "aligned"
+    """As for `run`; a dataset's own is kept."""
+    coordinates: Literal["folded", "effective"] = "folded"
+    """As for `run`; a dataset's own is kept."""
+    threshold: float = 0.5
+    """From which on a cosine counts as different from 0, for IO classes."""
+    uncentred: bool = False
+    """Leave W_U's mean over the vocabulary in it."""
+    top_tokens: int = 16
+    """Tokens in each of a neuron's lists."""
+    top_neurons: int = 16
+    """Neurons in each of a token's lists."""
+    related: int = 8
+    """Neurons in each list of neighbours and links."""
+    partition_share: float = 0.00284
+    """Share of all neurons that are partition neurons."""
+    entropy_directions: int | None = None
+    """Directions of W_U that count as its null space; by default the weakest 1 %."""
+    entropy_share: float = 0.3
+    """Share of w_out within that null space, from which on a neuron of the last layer is an entropy neuron."""
+    attention_cosine: float = 0.5**0.5
+    """Cosine with what a head's queries seek in the first token, from which on a neuron (de)activates attention."""
+    first_token: int | None = None
+    """Token that texts begin with; by default the dataset's, or the model's BOS."""
+    device: str | None = None
+    """Torch device; by default the GPU where there is one."""
+    revision: str | None = None
+    """Of the model, on the Hub."""
+    plan: bool = False
+    """Only say what it would take: FLOPs, memory, disk, time."""
+
+    def __post_init__(self) -> None:
+        alone = self.model is not None and self.out is not None and self.dataset is None
+        added = self.dataset is not None and self.out is None
+        _require(
+            self.model is not None if self.plan else alone or added,
+            "weights: give --model M for a plan, else either --dataset DIR, or --model M and --out DIR",
+        )
+        _require(0 < self.threshold < 1, "--threshold: must be between 0 and 1")
+        for name, most in {"top_tokens": 1024, "top_neurons": 1024, "related": 256}.items():
+            _require(1 <= getattr(self, name) <= most, f"{_flag(name)}: must be from 1 to {most}")
+        for name in ("partition_share", "entropy_share", "attention_cosine"):
+            _require(0 < getattr(self, name) <= 1, f"{_flag(name)}: must be above 0 and at most 1")
+        _require(self.entropy_directions is None or self.entropy_directions >= 1, "--entropy-directions: at least 1")
 
 
 @dataclass(frozen=True)

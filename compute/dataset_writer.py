@@ -17,7 +17,7 @@ from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, 
 from compute.settings import Settings
 from compute.state import LayerState
 from compute.token_texts import TokenTexts
-from compute.vocab import vocab_table
+from compute.vocab import VOCAB_PATH, vocab_table
 from compute.write import record_of, write_table
 from gluscope_core.columns import NeuronColumn, VocabColumn
 from gluscope_core.errors import DatasetDamaged
@@ -36,13 +36,12 @@ _NEURONS_AT_ONCE = 256
 _WRITERS = min(8, 2 + (os.cpu_count() or 1))
 """Some wait for the disk. Each holds a layer's state in memory where it has to be loaded first."""
 _TEXTS_PATH = "texts/texts_000.parquet"
-_VOCAB_PATH = "vocab.parquet"
 
 
 def stage_inputs(staged: Path, texts: TokenTexts, vocab_size: int, tokenizer: PreTrainedTokenizerBase | None) -> None:
     """What a reader needs beside the figures: the texts as they were run, and the vocabulary."""
     vocab = vocab_table(tokenizer, vocab_size)
-    write_table(staged, _VOCAB_PATH, VOCAB_TABLE, [vocab])
+    write_table(staged, VOCAB_PATH, VOCAB_TABLE, [vocab])
     pieces = vocab.column(VocabColumn.BYTES).to_pylist()
     write_table(staged, _TEXTS_PATH, TEXTS_TABLE, _text_rows(texts, pieces))
 
@@ -53,7 +52,7 @@ def staged_texts(staged: Path) -> Path:
 
 def copy_inputs(sources: Sequence[Path], target: Path) -> None:
     """The inputs that several parts staged, each the same."""
-    for path in (_TEXTS_PATH, _VOCAB_PATH):
+    for path in (_TEXTS_PATH, VOCAB_PATH):
         if len({sha256_of(source / path) for source in sources}) > 1:
             raise DatasetDamaged(f"{sources[0] / path} and that of another part differ: repeat the parts")
         (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +68,7 @@ def write_dataset(
     sampled = sample_positions(texts.lengths, run.skip_first, run.samples, run.seed)
     files = [
         record_of(staged, _TEXTS_PATH, TEXTS_TABLE, None),
-        record_of(staged, _VOCAB_PATH, VOCAB_TABLE, None),
+        record_of(staged, VOCAB_PATH, VOCAB_TABLE, None),
     ]
 
     def write(layer: int) -> tuple[pa.Table, list[FileRecord]]:
@@ -86,6 +85,7 @@ def write_dataset(
         model=settings.model,
         texts=settings.texts,
         run=settings.run,
+        weights=None,
         environment=settings.environment,
         nonfinite_values=int(neurons.column(NeuronColumn.NONFINITE_COUNT).to_numpy().sum()),
         stages=("run",),

@@ -39,8 +39,8 @@ class GatedMLP:
 
     def __init__(self, decoder_layer: nn.Module, architecture: Architecture) -> None:
         self._module: nn.Module = attrgetter(architecture.mlp)(decoder_layer)
-        self._before = _Scale.of(decoder_layer, architecture.norm_of(decoder_layer))
-        self._after = _Scale.of(decoder_layer, architecture.norm_after)
+        self._before = Scale.of(decoder_layer, architecture.norm_of(decoder_layer))
+        self._after = Scale.of(decoder_layer, architecture.norm_after)
         self._gate, self._linear = _projections(self._module, architecture)
         self._out: nn.Linear = attrgetter(architecture.out)(self._module)
         self._act: Callable[[Tensor], Tensor] = attrgetter(architecture.act)(self._module)
@@ -100,14 +100,14 @@ class GatedMLP:
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
     """What a norm multiplies by; nothing where there is no norm, or one without weights."""
 
     factor: Float[Tensor, "d_model"] | None
     centres: bool
 
     @classmethod
-    def of(cls, layer: nn.Module, norm: Norm | None) -> "_Scale":
+    def of(cls, layer: nn.Module, norm: Norm | None) -> "Scale":
         if norm is None:
             return cls(None, centres=False)
         factor = attrgetter(norm.path)(layer).weight.double() + norm.scale_offset if norm.scaled else None

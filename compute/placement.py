@@ -6,11 +6,22 @@ import torch
 
 from compute.progress import say
 from compute.state import Home
+from gluscope_core.errors import BadSettings
 
 _BYTES_AT_WORK = 48
 """For each pair of token and neuron of a batch: its values in float32, and the windows cut from them."""
 _SHARE_FOR_WEIGHTS = 0.8
 """Of a GPU's memory."""
+
+
+def choose_device(name: str | None) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise BadSettings(f"--device {name}: there is no such device; give cpu or cuda") from error
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not torch.cuda.is_available()):
+        raise BadSettings(f"--device {name}: not usable here; give cpu, or cuda where there is a GPU")
+    return device
 
 
 def needs_several(weights: int, memories: Sequence[int]) -> bool:

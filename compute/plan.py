@@ -13,6 +13,7 @@ from compute.chance import sample_positions
 from compute.config import RunConfig, Shard
 from compute.kernels import compiler_works
 from compute.models import ModelSource, describe_model, find_model, has_tokenizer, load_config
+from compute.placement import choose_device
 from compute.progress import say
 from compute.settings import Settings, current_settings
 from compute.state import LayerState
@@ -73,7 +74,7 @@ class Plan:
 
 
 def make_plan(config: RunConfig) -> Plan:
-    device = _choose_device(config.device)
+    device = choose_device(config.device)
     found = find_model(config.model, config.revision)
     loaded = load_config(found)
     source = found.pinned(loaded)
@@ -93,16 +94,6 @@ def make_plan(config: RunConfig) -> Plan:
     )
     sampled = sample_positions(texts.lengths, config.skip_first, config.samples, config.seed)
     return Plan(settings, source, loaded, texts, batches, sampled, config.shard, device)
-
-
-def _choose_device(name: str | None) -> torch.device:
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError as error:
-        raise BadSettings(f"--device {name}: there is no such device; give cpu or cuda") from error
-    if device.type not in _BATCH_TOKENS or (device.type == "cuda" and not torch.cuda.is_available()):
-        raise BadSettings(f"--device {name}: not usable here; give cpu, or cuda where there is a GPU")
-    return device
 
 
 def _describe_run(

@@ -32,3 +32,9 @@ def token_bar(total: int, done: int) -> Iterator[tqdm]:
         smoothing=0.1,
     ) as bar:
         yield bar
+
+
+@contextmanager
+def step_bar(what: str, steps: int) -> Iterator[tqdm]:
+    with tqdm(total=steps, desc=what, file=sys.stderr, mininterval=1) as bar:
+        yield bar

@@ -48,14 +48,14 @@ class CountedTokens:
 
 
 @dataclass(frozen=True)
-class _Ragged:
+class Ragged:
     """A column of lists: all values end to end, and how many each row has."""
 
     flat: np.ndarray
     sizes: np.ndarray
 
 
-_Columns = dict[str, np.ndarray | _Ragged]
+_Columns = dict[str, np.ndarray | Ragged]
 
 
 def neuron_rows(layer: int, state: LayerState, tokens: CountedTokens) -> pa.Table:
@@ -75,7 +75,7 @@ def neuron_rows(layer: int, state: LayerState, tokens: CountedTokens) -> pa.Tabl
             NeuronColumn.FIRST_GATE: _numpy(state.first.gate[:, 0]),
             NeuronColumn.FIRST_IN: _numpy(state.first.linear[:, 0]),
         }
-    return _table(NEURONS, columns, state.neurons)
+    return table_of(NEURONS, columns, state.neurons)
 
 
 def _case_columns(moments: Moments, tokens: CountedTokens) -> dict[str, np.ndarray]:
@@ -130,8 +130,8 @@ def example_rows(layer: int, state: LayerState) -> pa.Table:
         for i, each in enumerate(names):
             there = ranked.filled[:, i]
             for field, values in content.items():
-                columns[each.column(field)] = _Ragged(values[:, i][there], there.sum(axis=1))
-    return _table(EXAMPLES, columns, state.neurons)
+                columns[each.column(field)] = Ragged(values[:, i][there], there.sum(axis=1))
+    return table_of(EXAMPLES, columns, state.neurons)
 
 
 def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.ndarray) -> pa.Table:
@@ -164,17 +164,17 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
     columns: _Columns = {
         LAYER: np.full(len(neurons), layer),
         NEURON: neurons,
-        WindowColumn.LIST_SIZES: _Ragged(sizes.ravel(), np.full(len(neurons), sizes.shape[1])),
-        WindowColumn.VALUES: _Ragged(entries(lambda lists: lists.value, 1)[:, 0], per_neuron),
-        WindowColumn.INDICES: _Ragged(index, per_neuron),
-        WindowColumn.POSITIONS: _Ragged(position, per_neuron),
-        WindowColumn.STARTS: _Ragged(start, per_neuron),
-        WindowColumn.LENGTHS: _Ragged(length, per_neuron),
-        WindowColumn.TOKENS: _Ragged(texts.ids[_runs(first, length)], widths),
-        WindowColumn.GATE: _Ragged(entries(lambda lists: lists.gate, window)[inside], widths),
-        WindowColumn.IN: _Ragged(entries(lambda lists: lists.linear, window)[inside], widths),
+        WindowColumn.LIST_SIZES: Ragged(sizes.ravel(), np.full(len(neurons), sizes.shape[1])),
+        WindowColumn.VALUES: Ragged(entries(lambda lists: lists.value, 1)[:, 0], per_neuron),
+        WindowColumn.INDICES: Ragged(index, per_neuron),
+        WindowColumn.POSITIONS: Ragged(position, per_neuron),
+        WindowColumn.STARTS: Ragged(start, per_neuron),
+        WindowColumn.LENGTHS: Ragged(length, per_neuron),
+        WindowColumn.TOKENS: Ragged(texts.ids[_runs(first, length)], widths),
+        WindowColumn.GATE: Ragged(entries(lambda lists: lists.gate, window)[inside], widths),
+        WindowColumn.IN: Ragged(entries(lambda lists: lists.linear, window)[inside], widths),
     }
-    return _table(WINDOWS, columns, len(neurons))
+    return table_of(WINDOWS, columns, len(neurons))
 
 
 def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.ndarray) -> pa.Table:
@@ -183,12 +183,12 @@ def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.n
     columns: _Columns = {
         LAYER: np.full(state.neurons, layer),
         NEURON: np.arange(state.neurons),
-        SampleColumn.GATE: _Ragged(_numpy(state.samples.gate).ravel(), sizes),
-        SampleColumn.IN: _Ragged(_numpy(state.samples.linear).ravel(), sizes),
-        SampleColumn.INDICES: _Ragged(np.tile(index, state.neurons), sizes),
-        SampleColumn.POSITIONS: _Ragged(np.tile(position, state.neurons), sizes),
+        SampleColumn.GATE: Ragged(_numpy(state.samples.gate).ravel(), sizes),
+        SampleColumn.IN: Ragged(_numpy(state.samples.linear).ravel(), sizes),
+        SampleColumn.INDICES: Ragged(np.tile(index, state.neurons), sizes),
+        SampleColumn.POSITIONS: Ragged(np.tile(position, state.neurons), sizes),
     }
-    return _table(SAMPLES, columns, state.neurons)
+    return table_of(SAMPLES, columns, state.neurons)
 
 
 @dataclass(frozen=True)
@@ -220,15 +220,18 @@ def _runs(first: np.ndarray, length: np.ndarray) -> np.ndarray:
     return np.arange(length.sum()) + np.repeat(first - before, length)
 
 
-def _table(schema: pa.Schema, columns: _Columns, rows: int) -> pa.Table:
+def table_of(schema: pa.Schema, columns: _Columns, rows: int) -> pa.Table:
     """Columns that are not given are null."""
-    nothing = np.full(rows, np.nan)
     return pa.table(
-        [_column(columns.get(name, nothing), schema.field(name).type) for name in schema.names], schema=schema
+        [
+            _column(columns[field.name], field.type) if field.name in columns else pa.nulls(rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
     )
 
 
-def _column(values: np.ndarray | _Ragged, kind: pa.DataType) -> pa.Array:
+def _column(values: np.ndarray | Ragged, kind: pa.DataType) -> pa.Array:
     """NaN is how numpy says that there is no figure, and a table says null; within lists NaN is a value."""
     if isinstance(values, np.ndarray):
         return pa.array(values, from_pandas=True).cast(kind)

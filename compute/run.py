@@ -20,7 +20,7 @@ from compute.progress import say, token_bar
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.verify import check_files
 from compute.watch import Watch
-from gluscope_core.errors import DatasetDamaged
+from gluscope_core.errors import DatasetDamaged, ResumeRefused
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.vocabulary import SignConvention
 
@@ -58,6 +58,8 @@ def is_finished(folder: Path, settings: Settings) -> bool:
     """Whether the folder holds this very dataset, whole. Refuses a folder that holds another, or something else."""
     if (folder / MANIFEST_NAME).exists():
         found = read_manifest(folder)
+        if found.texts is None or found.run is None:
+            raise ResumeRefused(f"{folder} holds what weights say, and no activations: choose a new folder for --out")
         refuse_other_settings(
             Settings(found.format_version, found.model, found.texts, found.run, found.environment),
             settings,

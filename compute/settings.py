@@ -24,7 +24,11 @@ class Settings:
 
 
 def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, device: torch.device) -> Settings:
-    environment = EnvironmentRecord(
+    return Settings(FORMAT_VERSION, model, texts, run, current_environment(device))
+
+
+def current_environment(device: torch.device) -> EnvironmentRecord:
+    return EnvironmentRecord(
         gluscope=gluscope_core.__version__,
         python=platform.python_version(),
         torch=str(torch.__version__),
@@ -33,7 +37,6 @@ def current_settings(model: ModelRecord, texts: TextsRecord, run: RunRecord, dev
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         threads=torch.get_num_threads(),
     )
-    return Settings(FORMAT_VERSION, model, texts, run, environment)
 
 
 class Strictness(Enum):

@@ -3,10 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pyarrow as pa
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from gluscope_core.columns import VocabColumn
 from gluscope_core.schema import VOCAB
+
+VOCAB_PATH = "vocab.parquet"
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
@@ -17,6 +21,12 @@ def vocab_table(tokenizer: PreTrainedTokenizerBase | None, size: int) -> pa.Tabl
     content = [pieces.get(i) for i in range(size)]
     shown = [f"[{i}]" if piece is None else display(piece) for i, piece in enumerate(content)]
     return pa.table([range(size), content, shown], schema=VOCAB)
+
+
+def used_ids(vocab: pa.Table) -> np.ndarray:
+    """Those that a token uses; all where nobody knows the tokens."""
+    used = np.asarray(vocab.column(VocabColumn.BYTES).is_valid())
+    return np.flatnonzero(used) if used.any() else np.arange(len(used))
 
 
 def display(piece: bytes) -> str:

@@ -10,6 +10,11 @@ def tokens_before(window: int) -> int:
     return window * 3 // 4
 
 
+def saturating_float16(values: np.ndarray) -> np.ndarray:
+    """float16 in which what is too large becomes the largest number, and NaN stays NaN."""
+    return np.clip(values, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+
+
 def window_bounds(position: np.ndarray, length: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """First token and number of tokens of windows that are clipped to their texts."""
     start = position - tokens_before(window)

@@ -20,6 +20,7 @@ class NeuronColumn(StrEnum):
     NORM_IN = "norm_in"
     NORM_OUT = "norm_out"
     IO_CLASS = "io_class"
+    DOUBLE_CHECK = "double_check"
     ROLE = "role"
     UNEMBED_VARIANCE = "unembed_variance"
     UNEMBED_SKEW = "unembed_skew"
@@ -61,3 +62,22 @@ class VocabColumn(StrEnum):
     ID = "id"
     BYTES = "bytes"
     DISPLAY = "display"
+
+
+class WeightColumn(StrEnum):
+    TOKEN_SIZES = "token_sizes"  # noqa: S105
+    TOKENS = "tokens"
+    DOTS = "dots"
+    COSINES = "cosines"
+    RELATED_SIZES = "related_sizes"
+    RELATED_LAYERS = "related_layers"
+    RELATED_NEURONS = "related_neurons"
+    RELATED_COSINES = "related_cosines"
+
+
+class TokenColumn(StrEnum):
+    TOKEN = "token"  # noqa: S105
+    SIZES = "sizes"
+    LAYERS = "layers"
+    NEURONS = "neurons"
+    VALUES = "values"

@@ -5,11 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gluscope_core.columns import SampleColumn, VocabColumn, WindowColumn
+from gluscope_core.columns import SampleColumn, VocabColumn
 from gluscope_core.errors import (
     DatasetBeingUpdated,
     DatasetDamaged,
@@ -20,9 +19,18 @@ from gluscope_core.errors import (
 )
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import JOURNAL_NAME, Manifest, read_manifest
-from gluscope_core.schema import EXAMPLES_TABLE, NEURONS_TABLE, SAMPLES_TABLE, TEXTS_TABLE, VOCAB_TABLE, WINDOWS_TABLE
+from gluscope_core.schema import (
+    EXAMPLES_TABLE,
+    NEURONS_TABLE,
+    SAMPLES_TABLE,
+    TEXTS_TABLE,
+    TOKENS_TABLE,
+    VOCAB_TABLE,
+    WEIGHTS_TABLE,
+    WINDOWS_TABLE,
+)
 from gluscope_core.tables import TableFile
-from gluscope_core.vocabulary import LISTS, ExampleList, Field
+from gluscope_core.unpack import NeuronWeights, unpack_index, unpack_lists, unpack_weights, unpack_windows, values_of
 
 _Read = TypeVar("_Read")
 
@@ -37,7 +45,8 @@ class Dataset:
         self._files: dict[str, TableFile] = {}
 
     def __repr__(self) -> str:
-        return f"Dataset({self.manifest.model.id!r}, {self.manifest.texts.texts} texts, {self.folder})"
+        texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "weights only"
+        return f"Dataset({self.manifest.model.id!r}, {texts}, {self.folder})"
 
     def neurons(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per neuron; `columns` limits what is read."""
@@ -49,24 +58,29 @@ class Dataset:
         neuron_id = NeuronId(layer, neuron)
         windows = self._row(WINDOWS_TABLE.name, neuron_id) if self.has(WINDOWS_TABLE.name) else None
         if windows is not None:
-            return _unpack_windows(windows)
-        return _unpack_lists(self._existing_row(EXAMPLES_TABLE.name, neuron_id))
+            return unpack_windows(windows)
+        return unpack_lists(self._existing_row(EXAMPLES_TABLE.name, neuron_id))
 
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
         row = self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron))
         names = {"text": SampleColumn.INDICES, "position": SampleColumn.POSITIONS}
         names |= {"gate": SampleColumn.GATE, "in": SampleColumn.IN}
-        return pd.DataFrame({name: _values(row, column) for name, column in names.items()})
+        return pd.DataFrame({name: values_of(row, column) for name, column in names.items()})
+
+    def weights(self, layer: int, neuron: int) -> NeuronWeights:
+        """The tokens that a neuron's vectors point to, and the neurons whose weights have to do with its own."""
+        return unpack_weights(self._existing_row(WEIGHTS_TABLE.name, NeuronId(layer, neuron)))
+
+    def token_neurons(self, token: int) -> pd.DataFrame:
+        """The neurons of a token: those whose `vector` points to it (`sign` 1) or away from it (-1) by a `matrix`
+        (`value` is the cosine); and those whose strongest examples of a `case` fire on it, or right `before` it
+        (`value` counts them)."""
+        return unpack_index(self._numbered_row(TOKENS_TABLE.name, token, f"token {token}"))
 
     def text(self, index: int) -> dict[str, object]:
         """One text: its token ids, the string if there was one, and its source."""
-        first = 0
-        for file in self._files_of(TEXTS_TABLE.name):
-            if first <= index < first + file.record.rows:
-                return self._settled(lambda file=file, first=first: file.read_at(index - first)).to_pylist()[0]
-            first += file.record.rows
-        raise NoSuchText(f"text {index} does not exist: {self.folder} has texts 0 to {first - 1}")
+        return self._numbered_row(TEXTS_TABLE.name, index, f"text {index}").to_pylist()[0]
 
     @cached_property
     def vocab(self) -> pd.DataFrame:
@@ -103,6 +117,15 @@ class Dataset:
                     return row
         return None
 
+    def _numbered_row(self, table: str, number: int, what: str) -> pa.Table:
+        """Of a table whose rows are numbered from 0."""
+        first = 0
+        for file in self._files_of(table):
+            if first <= number < first + file.record.rows:
+                return self._settled(lambda file=file, first=first: file.read_at(number - first))
+            first += file.record.rows
+        raise NoSuchText(f"{what} does not exist: {self.folder} has numbers 0 to {first - 1}")
+
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
         self._files_of(table)
         row = self._row(table, neuron_id)
@@ -133,38 +156,3 @@ def _refuse_while_updated(folder: Path) -> None:
         raise DatasetBeingUpdated(
             f"{folder} is being updated, or an update was cut off: repeat the command that wrote to it to complete it"
         )
-
-
-def _values(row: pa.Table, column: str) -> np.ndarray:
-    return row.column(column).combine_chunks().flatten().to_numpy(zero_copy_only=False)
-
-
-def _unpack_lists(row: pa.Table) -> pd.DataFrame:
-    """Lists without windows, one row per example."""
-    columns = {field: [_values(row, each.column(field)) for each in LISTS] for field in Field}
-    frame = _keys(LISTS, [len(values) for values in columns[Field.VALUES]])
-    for name, field in (("value", Field.VALUES), ("text", Field.INDICES), ("position", Field.POSITIONS)):
-        frame[name] = np.concatenate(columns[field])
-    return frame
-
-
-def _unpack_windows(row: pa.Table) -> pd.DataFrame:
-    """The packed row of one neuron, one row per example."""
-    frame = _keys(LISTS, _values(row, WindowColumn.LIST_SIZES))
-    frame["value"] = _values(row, WindowColumn.VALUES)
-    frame["text"] = _values(row, WindowColumn.INDICES)
-    frame["position"] = _values(row, WindowColumn.POSITIONS)
-    frame["start"] = _values(row, WindowColumn.STARTS)
-    bounds = np.cumsum(_values(row, WindowColumn.LENGTHS), dtype=np.int64)[:-1]
-    for name in (WindowColumn.TOKENS, WindowColumn.GATE, WindowColumn.IN):
-        frame[name.value] = np.split(_values(row, name), bounds) if len(frame) else []
-    return frame
-
-
-def _keys(lists: Sequence[ExampleList], sizes: Sequence[int] | np.ndarray) -> pd.DataFrame:
-    rows = [
-        (each.case.column, each.quantity.value if each.quantity else None, rank)
-        for each, size in zip(lists, sizes, strict=True)
-        for rank in range(int(size))
-    ]
-    return pd.DataFrame(rows, columns=["case", "quantity", "rank"])

@@ -75,6 +75,59 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class RolesRecord:
+    """Where the lines between roles were drawn."""
+
+    partition_share: float
+    """Of all neurons, by the variance of their effect on the tokens."""
+    partition_variance: float | None
+    """The least variance among them; with the next, null where roles were not computed."""
+    kurtosis: float | None
+    """Above which a neuron predicts or suppresses; null where that would be nobody."""
+    entropy_directions: int
+    """How many of W_U's weakest directions count as its null space."""
+    entropy_share: float
+    attention_cosine: float
+    first_token: int | None
+    """Whose key attention heads rest on; null where it is not known, or queries or keys are normed."""
+
+
+@dataclass(frozen=True)
+class MismatchRecord:
+    """In one layer: within which cosines lie 95 % of pairs of vectors that belong to different neurons."""
+
+    layer: int
+    gate_in: tuple[float, float]
+    gate_out: tuple[float, float]
+    in_out: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """How the stage `weights` was set."""
+
+    sign_convention: SignConvention
+    coordinates: Coordinates
+    parts: tuple[str, ...]
+    """What was computed."""
+    threshold: float
+    """From which on a cosine counts as different from 0, for IO classes."""
+    centred: bool
+    """Whether W_U's mean over the vocabulary was taken away."""
+    tied: bool
+    """Whether W_U and W_E are the same weights."""
+    top_tokens: int
+    """In each list of a neuron's tokens."""
+    top_neurons: int
+    """In each list of a token's neurons."""
+    related: int
+    """In each list of related neurons."""
+    roles: RolesRecord
+    mismatched: tuple[MismatchRecord, ...]
+    environment: "EnvironmentRecord"
+
+
+@dataclass(frozen=True)
 class EnvironmentRecord:
     gluscope: str
     python: str
@@ -104,14 +157,31 @@ class FileRecord:
 class Manifest:
     format_version: int
     model: ModelRecord
-    texts: TextsRecord
-    run: RunRecord
+    texts: TextsRecord | None
+    run: RunRecord | None
+    """These are absent where a dataset has weights only."""
+    weights: WeightsRecord | None
     environment: EnvironmentRecord
     nonfinite_values: int
     """Pairs of token and neuron that were left out because gate, in or post was not a finite number."""
     stages: tuple[str, ...]
     files: tuple[FileRecord, ...]
     sha256: str = ""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Those that the dataset has rows for."""
+        return self.run.layers if self.run else tuple(range(self.model.layers))
+
+    @property
+    def sign_convention(self) -> SignConvention:
+        record = self.run or self.weights
+        return record.sign_convention if record else SignConvention.UNKNOWN
+
+    @property
+    def coordinates(self) -> Coordinates:
+        record = self.run or self.weights
+        return record.coordinates if record else Coordinates.NORM_FOLDED
 
     def files_of(self, table: str) -> tuple[FileRecord, ...]:
         return tuple(record for record in self.files if record.table == table)

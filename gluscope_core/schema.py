@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from gluscope_core.columns import NeuronColumn, SampleColumn, TextColumn, VocabColumn, WindowColumn
+from gluscope_core.columns import (
+    NeuronColumn,
+    SampleColumn,
+    TextColumn,
+    TokenColumn,
+    VocabColumn,
+    WeightColumn,
+    WindowColumn,
+)
 from gluscope_core.vocabulary import (
     CASES,
     LISTS,
@@ -60,6 +68,7 @@ def _case_fields() -> list[pa.Field]:
 WEIGHT_FIELDS = [
     *(pa.field(name, pa.float32()) for name in (*COSINES, *NORMS)),
     pa.field(NeuronColumn.IO_CLASS, pa.string()),
+    pa.field(NeuronColumn.DOUBLE_CHECK, pa.float32()),
     pa.field(NeuronColumn.ROLE, pa.string()),
     *(pa.field(role.column, pa.bool_()) for role in Role),
     *(pa.field(name, pa.float32()) for name in ROLE_SCORES),
@@ -112,6 +121,34 @@ SAMPLES = pa.schema(
     ]
 )
 
+# Packed as windows are: `token_sizes` has one number per list in the order of TOKEN_LISTS, and tokens, dots and
+# cosines one entry per listed token; `related_sizes` one per relation, the others one per related neuron.
+WEIGHTS = pa.schema(
+    [
+        *_KEY,
+        pa.field(WeightColumn.TOKEN_SIZES, pa.list_(pa.int16())),
+        pa.field(WeightColumn.TOKENS, pa.list_(pa.int32())),
+        pa.field(WeightColumn.DOTS, pa.list_(pa.float16())),
+        pa.field(WeightColumn.COSINES, pa.list_(pa.float16())),
+        pa.field(WeightColumn.RELATED_SIZES, pa.list_(pa.int16())),
+        pa.field(WeightColumn.RELATED_LAYERS, pa.list_(pa.int16())),
+        pa.field(WeightColumn.RELATED_NEURONS, pa.list_(pa.int32())),
+        pa.field(WeightColumn.RELATED_COSINES, pa.list_(pa.float16())),
+    ]
+)
+
+# The way back, from token to neurons: one row per token, packed in the order of INDEX_LISTS. `values` holds cosines,
+# and for firing lists the number of examples.
+TOKENS = pa.schema(
+    [
+        pa.field(TokenColumn.TOKEN, pa.int32(), nullable=False),
+        pa.field(TokenColumn.SIZES, pa.list_(pa.int16())),
+        pa.field(TokenColumn.LAYERS, pa.list_(pa.int16())),
+        pa.field(TokenColumn.NEURONS, pa.list_(pa.int32())),
+        pa.field(TokenColumn.VALUES, pa.list_(pa.float16())),
+    ]
+)
+
 TEXTS = pa.schema(
     [
         pa.field(TextColumn.INDEX, pa.int32(), nullable=False),
@@ -148,12 +185,23 @@ NEURONS_TABLE = Table("neurons", NEURONS, rows_per_group=50_000)
 EXAMPLES_TABLE = Table("examples", EXAMPLES, rows_per_group=1_000)
 WINDOWS_TABLE = Table("windows", WINDOWS, rows_per_group=4)
 SAMPLES_TABLE = Table("samples", SAMPLES, rows_per_group=32)
+WEIGHTS_TABLE = Table("weights", WEIGHTS, rows_per_group=32)
+TOKENS_TABLE = Table("tokens", TOKENS, rows_per_group=64, keyed_by_neuron=False)
 TEXTS_TABLE = Table("texts", TEXTS, rows_per_group=64, keyed_by_neuron=False)
 VOCAB_TABLE = Table("vocab", VOCAB, rows_per_group=50_000, keyed_by_neuron=False)
 
 TABLES = {
     table.name: table
-    for table in (NEURONS_TABLE, EXAMPLES_TABLE, WINDOWS_TABLE, SAMPLES_TABLE, TEXTS_TABLE, VOCAB_TABLE)
+    for table in (
+        NEURONS_TABLE,
+        EXAMPLES_TABLE,
+        WINDOWS_TABLE,
+        SAMPLES_TABLE,
+        WEIGHTS_TABLE,
+        TOKENS_TABLE,
+        TEXTS_TABLE,
+        VOCAB_TABLE,
+    )
 }
 
 

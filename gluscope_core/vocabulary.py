@@ -123,8 +123,52 @@ class Role(StrEnum):
         return f"is_{self.value.replace(' ', '_')}"
 
 
+class Vector(StrEnum):
+    """The three weight vectors of a neuron."""
+
+    GATE = "w_gate"
+    IN = "w_in"
+    OUT = "w_out"
+
+    @property
+    def changes_sign(self) -> bool:
+        """Whether the other sign convention may turn it round."""
+        return self is not Vector.GATE
+
+
+class Matrix(StrEnum):
+    """What gives each token a direction."""
+
+    UNEMBED = "W_U"
+    EMBED = "W_E"
+
+
+class Relation(StrEnum):
+    """Ways in which the weights of two neurons have to do with each other."""
+
+    NEAR_GATE = "near by w_gate"
+    NEAR_IN = "near by w_in"
+    NEAR_OUT = "near by w_out"
+    NEAR_ALL = "near by all three"
+    READ_BY_GATE = "read by w_gate of"
+    """Later neurons whose w_gate reads what this one writes."""
+    READ_BY_IN = "read by w_in of"
+    GATE_READS = "w_gate reads from"
+    """Earlier neurons that write what this one's w_gate reads."""
+    IN_READS = "w_in reads from"
+
+    @property
+    def changes_sign(self) -> bool:
+        """Whether its cosines depend on the signs of the two neurons' w_in and w_out."""
+        return self not in (Relation.NEAR_GATE, Relation.NEAR_ALL)
+
+
 CASES = tuple(Case)
 QUANTITIES = tuple(Quantity)
+VECTORS = tuple(Vector)
+MATRICES = tuple(Matrix)
+RELATIONS = tuple(Relation)
+SIGNS = (1, -1)
 
 
 @dataclass(frozen=True)
@@ -176,3 +220,25 @@ def stat_column(case: Case, quantity: Quantity, stat: Stat) -> str:
 def case_quantities() -> Iterator[tuple[Case, Quantity]]:
     """All pairs, case by case, as columns and state tensors order them."""
     return ((case, quantity) for case in CASES for quantity in QUANTITIES)
+
+
+@dataclass(frozen=True)
+class TokenList:
+    """The tokens that one of a neuron's vectors points to, or away from; or, for a token, the neurons that do."""
+
+    vector: Vector
+    matrix: Matrix
+    sign: int
+
+
+@dataclass(frozen=True)
+class FiringList:
+    """For a token: the neurons whose strongest examples of a case fire on it, or right before it."""
+
+    case: Case
+    before: bool
+
+
+TOKEN_LISTS = tuple(TokenList(vector, matrix, sign) for vector in VECTORS for matrix in MATRICES for sign in SIGNS)
+FIRING_LISTS = tuple(FiringList(case, before) for before in (False, True) for case in CASES)
+INDEX_LISTS = TOKEN_LISTS + FIRING_LISTS

@@ -22,11 +22,11 @@ if opened:
         pd.DataFrame(
             {
                 "model": [manifest.model.id for manifest in manifests],
-                "layers": [len(manifest.run.layers) for manifest in manifests],
-                "neurons": [len(manifest.run.layers) * manifest.model.d_mlp for manifest in manifests],
-                "texts": [manifest.texts.texts for manifest in manifests],
-                "counted tokens": [manifest.run.counted_tokens for manifest in manifests],
-                "signs": [manifest.run.sign_convention.value for manifest in manifests],
+                "layers": [len(manifest.layers) for manifest in manifests],
+                "neurons": [len(manifest.layers) * manifest.model.d_mlp for manifest in manifests],
+                "texts": [manifest.texts.texts if manifest.texts else 0 for manifest in manifests],
+                "counted tokens": [manifest.run.counted_tokens if manifest.run else 0 for manifest in manifests],
+                "signs": [manifest.sign_convention.value for manifest in manifests],
                 "folder": [each.folder.name for each in opened],
             }
         ),

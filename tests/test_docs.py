@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compute.cli import STAGES
-from compute.config import RunConfig, TextsConfig
+from compute.config import RunConfig, TextsConfig, WeightsConfig
 from compute.models_page import page
 from gluscope_core.schema import NEURONS, TABLES
 from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Field, Quantity
@@ -23,7 +23,11 @@ def all_columns() -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 class TestDocuments:
     def test_flags_exist(self, document):
-        known = {"--" + field.name.replace("_", "-") for config in (RunConfig, TextsConfig) for field in fields(config)}
+        known = {
+            "--" + field.name.replace("_", "-")
+            for config in (RunConfig, TextsConfig, WeightsConfig)
+            for field in fields(config)
+        }
         known |= {"--help", "--no-compile"}
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", document.read_text())) <= known
 

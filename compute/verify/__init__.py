@@ -10,12 +10,13 @@ from compute.card import CARD_NAME
 from compute.durable import PROGRESS, sha256_of
 from compute.verify.facts import Facts, Violation
 from compute.verify.lists import check_examples, check_samples
-from compute.verify.statistics import check_neurons, check_texts, check_vocab
+from compute.verify.statistics import check_ids, check_neurons, check_texts, check_vocab
+from compute.verify.weights import check_index, check_weight_columns, check_weight_rows
 from compute.verify.windows import check_windows
 from gluscope_core.columns import TextColumn
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, WeightsRecord, read_manifest
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     LAYER,
@@ -23,7 +24,9 @@ from gluscope_core.schema import (
     SAMPLES_TABLE,
     TABLES,
     TEXTS_TABLE,
+    TOKENS_TABLE,
     VOCAB_TABLE,
+    WEIGHTS_TABLE,
     WINDOWS_TABLE,
 )
 from gluscope_core.tables import TableFile
@@ -81,16 +84,24 @@ def _problem_with(folder: Path, record: FileRecord) -> str | None:
 
 
 def _check_content(dataset: Dataset) -> Iterator[Violation]:
+    manifest = dataset.manifest
+    neurons = dataset.read_table(NEURONS_TABLE.name)
+    if dataset.has(VOCAB_TABLE.name):
+        yield from check_vocab(manifest, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))
+    yield from check_ids(manifest, _path(dataset, NEURONS_TABLE.name), neurons)
+    if manifest.run is not None:
+        yield from _check_activations(dataset, neurons)
+    if manifest.weights is not None:
+        yield from _check_weights(dataset, manifest.weights, neurons)
+
+
+def _check_activations(dataset: Dataset, neurons: pa.Table) -> Iterator[Violation]:
     texts = dataset.read_table(TEXTS_TABLE.name, [TextColumn.INDEX, TextColumn.INPUT_IDS])
     facts = Facts.of(dataset.manifest, texts)
     yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts)
-    yield from check_vocab(facts, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))
-    neurons = dataset.read_table(NEURONS_TABLE.name)
-    wrong = list(check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons))
-    yield from wrong
-    layer_of = np.asarray(neurons.column(LAYER))
-    for layer in facts.manifest.run.layers:
-        statistics = neurons.filter(pa.array(layer_of == layer))
+    yield from check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons)
+    for layer in dataset.manifest.layers:
+        statistics = _of_layer(neurons, layer)
         examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
         wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics))
         yield from wrong
@@ -102,6 +113,20 @@ def _check_content(dataset: Dataset) -> Iterator[Violation]:
             yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
 
 
+def _check_weights(dataset: Dataset, record: WeightsRecord, neurons: pa.Table) -> Iterator[Violation]:
+    yield from check_weight_columns(record, _path(dataset, NEURONS_TABLE.name), neurons)
+    for layer in dataset.manifest.layers if dataset.has(WEIGHTS_TABLE.name) else ():
+        rows = _layer(dataset, WEIGHTS_TABLE.name, layer)
+        yield from check_weight_rows(dataset.manifest, WEIGHTS_TABLE.path(layer), rows, _of_layer(neurons, layer))
+    if dataset.has(TOKENS_TABLE.name):
+        index = dataset.read_table(TOKENS_TABLE.name)
+        yield from check_index(dataset.manifest, _path(dataset, TOKENS_TABLE.name), index)
+
+
+def _of_layer(rows: pa.Table, layer: int) -> pa.Table:
+    return rows.filter(pa.array(np.asarray(rows.column(LAYER)) == layer))
+
+
 def _path(dataset: Dataset, table: str) -> str:
     return dataset.manifest.files_of(table)[0].path
 
@@ -109,4 +134,4 @@ def _path(dataset: Dataset, table: str) -> str:
 def _layer(dataset: Dataset, table: str, layer: int) -> pa.Table:
     """The rows of one layer, which may lie in a file with others."""
     rows = dataset.read_table(table, layer=layer)
-    return rows.filter(pa.array(np.asarray(rows.column(LAYER)) == layer))
+    return _of_layer(rows, layer)

@@ -10,7 +10,8 @@ import pyarrow as pa
 from compute.chance import sample_positions
 from gluscope_core.activations import activation
 from gluscope_core.columns import TextColumn
-from gluscope_core.manifest import Manifest
+from gluscope_core.errors import DatasetDamaged
+from gluscope_core.manifest import Manifest, RunRecord, TextsRecord
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import Case, Quantity
 
@@ -33,13 +34,17 @@ class Facts:
     """What the figures are held against."""
 
     manifest: Manifest
+    texts: TextsRecord
+    run: RunRecord
     ids: np.ndarray
     bounds: np.ndarray
 
     @classmethod
     def of(cls, manifest: Manifest, texts: pa.Table) -> "Facts":
+        if manifest.texts is None or manifest.run is None:
+            raise DatasetDamaged("the manifest does not say how texts were run, though there are some")
         lists = Lists.of(texts, TextColumn.INPUT_IDS)
-        return cls(manifest, lists.values, np.concatenate([[0], np.cumsum(lists.sizes)]))
+        return cls(manifest, manifest.texts, manifest.run, lists.values, np.concatenate([[0], np.cumsum(lists.sizes)]))
 
     @property
     def lengths(self) -> np.ndarray:
@@ -48,7 +53,7 @@ class Facts:
     @cached_property
     def sampled(self) -> tuple[np.ndarray, np.ndarray]:
         """Texts and positions of the samples."""
-        run = self.manifest.run
+        run = self.run
         return sample_positions(self.lengths, run.skip_first, run.samples, run.seed)
 
     def negative_act_sign(self) -> int:

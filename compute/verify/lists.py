@@ -44,7 +44,7 @@ def _check_sizes(
 ) -> Iterator[Violation]:
     """A list holds as many texts as it can. How many texts have a case is not recorded, but lists of one case that
     leave out nothing are equally long, and a case of many tokens is in as many texts as these take."""
-    run, name = facts.manifest.run, each.column(Field.VALUES)
+    run, name = facts.run, each.column(Field.VALUES)
     k, count = run.random_k if each.is_random else run.top_k, np.asarray(statistics.column(count_column(each.case)))
     sizes = Lists.of(table, name).sizes
     yield from check(sizes <= np.minimum(k, count), name, "has more entries than tokens, or than k")
@@ -67,7 +67,7 @@ def _check_places(facts: Facts, check: Check, each: ExampleList, content: Mappin
     exists = (indices.values >= 0) & (indices.values < len(facts.lengths))
     yield from check(exists, each.column(Field.INDICES), "names a text that does not exist", rows)
     length = np.where(exists, facts.lengths[np.where(exists, indices.values, 0)], 0)
-    counted = (positions >= facts.manifest.run.skip_first) & (positions < length)
+    counted = (positions >= facts.run.skip_first) & (positions < length)
     yield from check(~exists | counted, each.column(Field.POSITIONS), "names a token that is not counted", rows)
     pairs = np.stack([rows, indices.values])
     order = np.lexsort(pairs[::-1])
@@ -90,7 +90,7 @@ def _check_values(
     yield from check((low <= values) & (values <= high), name, "is beyond the case's min or max", rows)
     if each.is_random:
         positions = content[Field.POSITIONS].values
-        chance = np.asarray(priorities(content[Field.INDICES].values, positions, facts.manifest.run.seed))
+        chance = np.asarray(priorities(content[Field.INDICES].values, positions, facts.run.seed))
         falls = np.concatenate([np.ones(min(1, len(ranks)), bool), chance[1:] <= chance[:-1]]) | (ranks == 0)
         yield from check(falls, name, "is not in the order of chance", rows)
         return
@@ -116,7 +116,7 @@ def check_samples(facts: Facts, file: str, table: pa.Table, statistics: pa.Table
         name: Lists.of(table, name)
         for name in (SampleColumn.GATE, SampleColumn.IN, SampleColumn.INDICES, SampleColumn.POSITIONS)
     }
-    size = min(facts.manifest.run.samples, facts.manifest.run.counted_tokens)
+    size = min(facts.run.samples, facts.run.counted_tokens)
     for name, column in lists.items():
         if (column.sizes != size).any():
             yield from check(column.sizes == size, name, f"does not have {size} samples")

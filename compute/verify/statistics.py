@@ -8,6 +8,7 @@ import pyarrow as pa
 from compute.token_texts import fingerprint, first_token
 from compute.verify.facts import Check, Facts, Violation
 from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn
+from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import (
     CASES,
@@ -24,7 +25,7 @@ from gluscope_core.vocabulary import (
 
 
 def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
-    texts, model = facts.manifest.texts, facts.manifest.model
+    texts, model = facts.texts, facts.manifest.model
     index = np.asarray(table.column(TextColumn.INDEX))
     if not np.array_equal(index, np.arange(len(index))):
         yield Violation(file, "", TextColumn.INDEX, "does not count the texts from 0")
@@ -41,23 +42,26 @@ def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]
         yield Violation(file, "", TextColumn.INPUT_IDS, f"a token id is outside the vocabulary of {model.vocab_size}")
     if (facts.lengths > model.context).any():
         yield Violation(file, "", TextColumn.INPUT_IDS, f"a text is longer than the context of {model.context}")
-    counted = int(np.maximum(facts.lengths - facts.manifest.run.skip_first, 0).sum())
-    if counted != facts.manifest.run.counted_tokens:
-        said = facts.manifest.run.counted_tokens
+    counted = int(np.maximum(facts.lengths - facts.run.skip_first, 0).sum())
+    if counted != facts.run.counted_tokens:
+        said = facts.run.counted_tokens
         yield Violation(file, "", TextColumn.INPUT_IDS, f"{counted} tokens are counted, the manifest says {said}")
 
 
-def check_vocab(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
-    if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(facts.manifest.model.vocab_size)):
-        yield Violation(file, "", VocabColumn.ID, f"does not count the {facts.manifest.model.vocab_size} tokens from 0")
+def check_vocab(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
+    if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(manifest.model.vocab_size)):
+        yield Violation(file, "", VocabColumn.ID, f"does not count the {manifest.model.vocab_size} tokens from 0")
+
+
+def check_ids(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
+    layers, width = manifest.layers, manifest.model.d_mlp
+    wanted = np.stack([np.repeat(layers, width), np.tile(np.arange(width), len(layers))])
+    if not np.array_equal(np.stack([table.column(LAYER), table.column(NEURON)]), wanted):
+        yield Violation(file, "", "", f"rows are not layers {layers} of {width} neurons each, in order")
 
 
 def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
-    run, model = facts.manifest.run, facts.manifest.model
-    wanted = np.stack([np.repeat(run.layers, model.d_mlp), np.tile(np.arange(model.d_mlp), len(run.layers))])
-    if not np.array_equal(np.stack([table.column(LAYER), table.column(NEURON)]), wanted):
-        yield Violation(file, "", "", f"rows are not layers {run.layers} of {model.d_mlp} neurons each, in order")
-        return
+    run = facts.run
     check = Check(file, table)
     column = {
         name: table.column(name).to_numpy()
@@ -82,12 +86,12 @@ def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violatio
 
 
 def _check_case(facts: Facts, check: Check, column: Mapping[str, np.ndarray], case: Case) -> Iterator[Violation]:
-    total = facts.manifest.run.counted_tokens
+    total = facts.run.counted_tokens
     count, freq, error = (column[name(case)] for name in (count_column, freq_column, freq_se_column))
     occurs = count > 0
     share = count / total if total else np.full(len(count), np.nan)
     yield from check(_same(freq, share, 1e-12), freq_column(case), "is not count / counted tokens")
-    several = (facts.lengths > facts.manifest.run.skip_first).sum() > 1
+    several = (facts.lengths > facts.run.skip_first).sum() > 1
     is_error = (error >= 0) & (error <= 1) if several else np.isnan(error)
     yield from check(is_error, freq_se_column(case), "is not a standard error, or not null for a single text")
     yield from check(

@@ -69,7 +69,7 @@ def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterato
     if not np.array_equal(starts.sizes, indices.sizes) or not np.array_equal(lengths.sizes, indices.sizes):
         return
     index, rows = indices.values, indices.rows
-    start, length = window_bounds(positions.values, facts.lengths[index], facts.manifest.run.window)
+    start, length = window_bounds(positions.values, facts.lengths[index], facts.run.window)
     yield from check(starts.values == start, WindowColumn.STARTS, "is not where the window begins", rows)
     yield from check(lengths.values == length, WindowColumn.LENGTHS, "is not the window clipped to its text", rows)
     wanted = np.bincount(rows, weights=length, minlength=table.num_rows)
@@ -90,7 +90,7 @@ def _check_window_values(facts: Facts, check: Check, table: pa.Table, sizes: np.
     place = (
         np.cumsum(lengths)
         - lengths
-        + np.minimum(Lists.of(table, WindowColumn.POSITIONS).values, tokens_before(facts.manifest.run.window))
+        + np.minimum(Lists.of(table, WindowColumn.POSITIONS).values, tokens_before(facts.run.window))
     )
     gate, linear = (Lists.of(table, name).values[place].astype(float) for name in (WindowColumn.GATE, WindowColumn.IN))
     values = Lists.of(table, WindowColumn.VALUES).values.astype(float)

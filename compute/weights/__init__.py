@@ -1,0 +1,272 @@
+"""The stage `weights`: what the weights alone say, added to a dataset or as a dataset of its own."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from compute.card import CARD_NAME, card
+from compute.config import WeightsConfig
+from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
+from compute.models import (
+    ModelSource,
+    describe_model,
+    find_model,
+    load_config,
+    load_tokenizer,
+    text_config,
+)
+from compute.placement import choose_device
+from compute.progress import say
+from compute.settings import current_environment
+from compute.streamed import StreamedModel
+from compute.vocab import VOCAB_PATH, used_ids, vocab_table
+from compute.weights.analysis import Analysis, Choice, analyse, with_activations
+from compute.weights.firing import Entries, count_firing
+from compute.weights.rows import bare_neurons, neurons_with, token_rows, weight_rows
+from compute.write import write_table
+from gluscope_core.columns import NeuronColumn
+from gluscope_core.dataset import Dataset, open_dataset
+from gluscope_core.errors import BadSettings, DatasetDamaged, ModelRefused
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelRecord, WeightsRecord
+from gluscope_core.schema import (
+    EXAMPLES_TABLE,
+    FORMAT_VERSION,
+    NEURONS_TABLE,
+    TEXTS_TABLE,
+    TOKENS_TABLE,
+    VOCAB_TABLE,
+    WEIGHTS_TABLE,
+)
+from gluscope_core.vocabulary import Coordinates, SignConvention
+
+STAGE = "weights"
+_SCRATCH = "scratch"
+_STAGED = "weights"
+_NEURONS_PATH = "neurons/neurons_000.parquet"
+_TOKENS_PATH = "tokens/tokens_000.parquet"
+_REPLACED = (NEURONS_TABLE.name, WEIGHTS_TABLE.name, TOKENS_TABLE.name)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be analysed, and where it goes."""
+
+    folder: Path
+    dataset: Dataset | None
+    source: ModelSource
+    model: StreamedModel
+    record: ModelRecord
+    vocab: pa.Table | None
+    """None where no tokens are asked for, since a tokenizer takes long to load."""
+    choice: Choice
+
+    @property
+    def used_ids(self) -> np.ndarray:
+        return np.arange(self.record.vocab_size) if self.vocab is None else used_ids(self.vocab)
+
+
+def weights(config: WeightsConfig) -> None:
+    folder = config.dataset or config.out
+    if folder is None:
+        raise BadSettings("weights: give --dataset or --out")
+    if config.dataset is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        complete(folder)
+        task = _prepare(config, folder)
+        if task.dataset is not None and _is_done(task):
+            say(f"{folder}: its weights are analysed already")
+            return
+        progress = folder / PROGRESS
+        shutil.rmtree(progress / _SCRATCH, ignore_errors=True)
+        analysis = analyse(task.model, task.record, task.used_ids, task.choice, progress / _SCRATCH)
+        _write(task, analysis)
+        shutil.rmtree(progress)
+    say(f"{folder}: complete, weights of {task.record.layers * task.record.d_mlp:,} neurons")
+
+
+def _prepare(config: WeightsConfig, folder: Path) -> _Task:
+    dataset = _opened(config, folder)
+    source = find_model(_model_of(config, dataset), config.revision or _revision_of(config, dataset))
+    loaded = load_config(source)
+    source = source.pinned(loaded)
+    device = choose_device(config.device)
+    record = describe_model(source, loaded, "float32", device.type)
+    if dataset is not None and config.dataset is not None:
+        _refuse_other_model(dataset.manifest.model, record, folder)
+        record = dataset.manifest.model
+    return _Task(
+        folder,
+        dataset,
+        source,
+        StreamedModel(source, loaded),
+        record,
+        _vocabulary(dataset, source, loaded, record) if {"roles", "tokens"} & set(config.parts) else None,
+        _choose(config, dataset if config.dataset else None, text_config(loaded), device),
+    )
+
+
+def _opened(config: WeightsConfig, folder: Path) -> Dataset | None:
+    if config.dataset is not None:
+        return open_dataset(folder)
+    if (folder / MANIFEST_NAME).exists():
+        dataset = open_dataset(folder)
+        if dataset.manifest.run is not None:
+            raise BadSettings(f"--out {folder}: it holds a dataset of activations; to add to it, give it as --dataset")
+        return dataset
+    refuse_strangers(folder)
+    return None
+
+
+def _model_of(config: WeightsConfig, dataset: Dataset | None) -> str:
+    if config.model is not None:
+        return config.model
+    if dataset is None or dataset.manifest.model.revision is None:
+        raise BadSettings("--model: give the model that the dataset was computed from, since it was a local one")
+    return dataset.manifest.model.id
+
+
+def _revision_of(config: WeightsConfig, dataset: Dataset | None) -> str | None:
+    if config.model is not None or dataset is None:
+        return None
+    return dataset.manifest.model.revision
+
+
+def _refuse_other_model(found: ModelRecord, given: ModelRecord, folder: Path) -> None:
+    differing = [
+        f"{name} is {old!r}, of the model given {getattr(given, name)!r}"
+        for name, old in vars(found).items()
+        if name not in ("id", "dtype") and getattr(given, name) != old
+    ]
+    if differing:
+        raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}")
+
+
+def _vocabulary(dataset: Dataset | None, source: ModelSource, loaded: object, record: ModelRecord) -> pa.Table:
+    if dataset is not None and dataset.has(VOCAB_TABLE.name):
+        return dataset.read_table(VOCAB_TABLE.name)
+    return vocab_table(load_tokenizer(source, loaded), record.vocab_size)  # pyright: ignore[reportArgumentType]
+
+
+def _choose(config: WeightsConfig, dataset: Dataset | None, text: object, device: torch.device) -> Choice:
+    manifest = dataset.manifest if dataset else None
+    first = manifest.texts.first_token if manifest and manifest.texts else getattr(text, "bos_token_id", None)
+    return Choice(
+        parts=config.parts,
+        convention=manifest.sign_convention if manifest else SignConvention(config.sign_convention),
+        coordinates=manifest.coordinates if manifest else Coordinates(config.coordinates),
+        threshold=config.threshold,
+        centred=not config.uncentred,
+        top_tokens=config.top_tokens,
+        top_neurons=config.top_neurons,
+        related=config.related,
+        partition_share=config.partition_share,
+        entropy_directions=config.entropy_directions,
+        entropy_share=config.entropy_share,
+        attention_cosine=config.attention_cosine,
+        first_token=config.first_token if config.first_token is not None else first,
+        device=device,
+    )
+
+
+def _is_done(task: _Task) -> bool:
+    """Whether the same was written before; what roles turned out to be is not compared, since it follows."""
+    found = task.dataset.manifest.weights if task.dataset else None
+    if found is None:
+        return False
+    wanted = task.choice
+    same = ("parts", "threshold", "centred", "top_tokens", "top_neurons", "related", "coordinates")
+    roles = ("partition_share", "entropy_share", "attention_cosine", "first_token")
+    return (
+        all(getattr(found, name) == getattr(wanted, name) for name in same)
+        and all(getattr(found.roles, name) == getattr(wanted, name) for name in roles)
+        and found.sign_convention == wanted.convention
+        and wanted.entropy_directions in (None, found.roles.entropy_directions)
+    )
+
+
+def _write(task: _Task, analysis: Analysis) -> None:
+    """Stages the new tables beside the old ones, and moves them in at once."""
+    old = task.dataset.manifest if task.dataset else None
+    layers = old.layers if old else tuple(range(task.record.layers))
+    staged = task.folder / PROGRESS / _STAGED
+    shutil.rmtree(staged, ignore_errors=True)
+    neurons = _neurons(task, analysis, layers)
+    new = [write_table(staged, _NEURONS_PATH, NEURONS_TABLE, [neurons])]
+    if analysis.lists is not None or analysis.related:
+        for layer in layers:
+            rows = weight_rows(layer, analysis.directions, analysis.lists, analysis.related)
+            new.append(write_table(staged, WEIGHTS_TABLE.path(layer), WEIGHTS_TABLE, [rows]))
+    if analysis.by_token is not None:
+        firing = _firing(task)
+        per_layer = analysis.directions.per_layer
+        rows = token_rows(task.record.vocab_size, task.used_ids, per_layer, analysis.by_token, firing)
+        new.append(write_table(staged, _TOKENS_PATH, TOKENS_TABLE, rows))
+    if task.vocab is not None and not (old and old.files_of(VOCAB_TABLE.name)):
+        new.append(write_table(staged, VOCAB_PATH, VOCAB_TABLE, [task.vocab]))
+    manifest = _manifest(task, analysis, new)
+    (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
+    (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
+    written = {record.path for record in new}
+    obsolete = [record.path for table in _REPLACED for record in (old.files_of(table) if old else ())]
+    commit(
+        task.folder,
+        staged,
+        [*(record.path for record in new), CARD_NAME, MANIFEST_NAME],
+        [path for path in obsolete if path not in written],
+    )
+
+
+def _neurons(task: _Task, analysis: Analysis, layers: tuple[int, ...]) -> pa.Table:
+    if task.dataset is None or task.dataset.manifest.run is None:
+        return neurons_with(bare_neurons(layers, analysis.directions.per_layer), analysis.columns)
+    old = task.dataset.read_table(NEURONS_TABLE.name)
+    mine = analysis.of_layers(layers)
+    if not (mine[NeuronColumn.FLIPPED] == old.column(NeuronColumn.FLIPPED).to_numpy()).all():
+        raise DatasetDamaged(f"{task.folder}: its signs are not those of the model's weights; compute it again")
+    return neurons_with(old, with_activations(old, mine))
+
+
+def _firing(task: _Task) -> Entries | None:
+    dataset = task.dataset
+    if dataset is None or not (dataset.has(EXAMPLES_TABLE.name) and dataset.has(TEXTS_TABLE.name)):
+        return None
+    return count_firing(dataset, task.choice.top_neurons)
+
+
+def _manifest(task: _Task, analysis: Analysis, new: list[FileRecord]) -> Manifest:
+    record = WeightsRecord(
+        sign_convention=task.choice.convention,
+        coordinates=task.choice.coordinates,
+        parts=task.choice.parts,
+        threshold=task.choice.threshold,
+        centred=task.choice.centred,
+        tied=task.model.tied,
+        top_tokens=task.choice.top_tokens,
+        top_neurons=task.choice.top_neurons,
+        related=task.choice.related,
+        roles=analysis.roles,
+        mismatched=analysis.mismatched,
+        environment=current_environment(task.choice.device),
+    )
+    old = task.dataset.manifest if task.dataset else None
+    kept = [each for each in (old.files if old else ()) if each.table not in _REPLACED]
+    files = tuple(sorted([*kept, *new], key=lambda each: each.path))
+    if old is not None:
+        stages = (*(stage for stage in old.stages if stage != STAGE), STAGE)
+        return replace(old, weights=record, stages=stages, files=files).sealed()
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        model=task.record,
+        texts=None,
+        run=None,
+        weights=record,
+        environment=record.environment,
+        nonfinite_values=0,
+        stages=(STAGE,),
+        files=files,
+    ).sealed()
