@@ -20,7 +20,7 @@ def shelf(finished, tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.usefixtures("shelf")
 def test_lists_the_datasets_it_finds():
-    app = AppTest.from_file(ENTRY).run()
+    app = AppTest.from_file(ENTRY).run().switch_page("pages/datasets.py").run()
     assert not app.exception
     row = app.dataframe[0].value.iloc[0]
     assert (row["model"], row["neurons"], row["signs"]) == ("tiny-llama", 72, "aligned")
@@ -28,7 +28,7 @@ def test_lists_the_datasets_it_finds():
 
 def test_a_dataset_that_cannot_be_opened_is_explained(shelf):
     (shelf / "broken").mkdir()
-    app = AppTest.from_file(ENTRY).run()
+    app = AppTest.from_file(ENTRY).run().switch_page("pages/datasets.py").run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 1
     assert "holds no dataset" in app.warning[0].value
@@ -36,7 +36,7 @@ def test_a_dataset_that_cannot_be_opened_is_explained(shelf):
 
 def test_without_datasets_it_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path))
-    app = AppTest.from_file(ENTRY).run()
+    app = AppTest.from_file(ENTRY).run().switch_page("pages/datasets.py").run()
     assert not app.exception
     assert "python -m compute run" in app.info[0].value
 

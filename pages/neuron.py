@@ -1,0 +1,5 @@
+"""neuron."""
+
+import streamlit as st
+
+st.title("neuron")

@@ -1,0 +1,5 @@
+"""overview."""
+
+import streamlit as st
+
+st.title("overview")
