@@ -64,9 +64,7 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
     if neuron.layer not in layers or neuron.neuron >= width:
         has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
-        _offer_way_on(
-            dataset, f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}."
-        )
+        _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")
     return neuron
 
 
