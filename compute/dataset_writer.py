@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -16,6 +17,7 @@ from compute.durable import commit, sha256_of
 from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, window_rows
 from compute.settings import Settings
 from compute.state import LayerState
+from compute.striking import striking_in_layer, striking_rows
 from compute.token_texts import TokenTexts
 from compute.vocab import VOCAB_PATH, vocab_table
 from compute.write import record_of, write_table
@@ -26,6 +28,7 @@ from gluscope_core.schema import (
     EXAMPLES_TABLE,
     NEURONS_TABLE,
     SAMPLES_TABLE,
+    STRIKING_TABLE,
     TEXTS,
     TEXTS_TABLE,
     VOCAB_TABLE,
@@ -35,6 +38,7 @@ from gluscope_core.schema import (
 _NEURONS_AT_ONCE = 256
 _WRITERS = min(8, 2 + (os.cpu_count() or 1))
 """Some wait for the disk. Each holds a layer's state in memory where it has to be loaded first."""
+STRIKING_PATH = "striking.parquet"
 _TEXTS_PATH = "texts/texts_000.parquet"
 
 
@@ -71,14 +75,22 @@ def write_dataset(
         record_of(staged, VOCAB_PATH, VOCAB_TABLE, None),
     ]
 
-    def write(layer: int) -> tuple[pa.Table, list[FileRecord]]:
+    def write(layer: int) -> tuple[pa.Table, pd.DataFrame, list[FileRecord]]:
         state = state_of(layer)
-        return neuron_rows(layer, state, tokens), _write_layer(staged, layer, state, texts, sampled)
+        statistics, examples = neuron_rows(layer, state, tokens), example_rows(layer, state)
+        written = [
+            write_table(staged, EXAMPLES_TABLE.path(layer), EXAMPLES_TABLE, [examples]),
+            write_table(staged, WINDOWS_TABLE.path(layer), WINDOWS_TABLE, _windows(layer, state, texts)),
+            write_table(staged, SAMPLES_TABLE.path(layer), SAMPLES_TABLE, [sample_rows(layer, state, *sampled)]),
+        ]
+        return statistics, striking_in_layer(examples, statistics), written
 
     with ThreadPoolExecutor(_WRITERS) as pool:  # the encoder of parquet works outside Python's lock
-        statistics, written = zip(*pool.map(write, run.layers), strict=True)
+        statistics, striking, written = zip(*pool.map(write, run.layers), strict=True)
     neurons = pa.concat_tables(statistics)
     files += [record for records in written for record in records]
+    if (found := striking_rows(striking)).num_rows:  # a table without rows is more than some readers can take
+        files.append(write_table(staged, STRIKING_PATH, STRIKING_TABLE, [found]))
     files.append(write_table(staged, "neurons/neurons_000.parquet", NEURONS_TABLE, [neurons]))
     manifest = Manifest(
         format_version=settings.format_version,
@@ -97,16 +109,9 @@ def write_dataset(
     return manifest
 
 
-def _write_layer(
-    staged: Path, layer: int, state: LayerState, texts: TokenTexts, sampled: tuple[np.ndarray, np.ndarray]
-) -> list[FileRecord]:
+def _windows(layer: int, state: LayerState, texts: TokenTexts) -> Iterator[pa.Table]:
     blocks = np.split(np.arange(state.neurons), range(_NEURONS_AT_ONCE, state.neurons, _NEURONS_AT_ONCE))
-    windows = (window_rows(layer, state, texts, block) for block in blocks)
-    return [
-        write_table(staged, EXAMPLES_TABLE.path(layer), EXAMPLES_TABLE, [example_rows(layer, state)]),
-        write_table(staged, WINDOWS_TABLE.path(layer), WINDOWS_TABLE, windows),
-        write_table(staged, SAMPLES_TABLE.path(layer), SAMPLES_TABLE, [sample_rows(layer, state, *sampled)]),
-    ]
+    return (window_rows(layer, state, texts, block) for block in blocks)
 
 
 def _text_rows(texts: TokenTexts, pieces: list[bytes | None]) -> Iterator[pa.Table]:

@@ -81,3 +81,11 @@ class TokenColumn(StrEnum):
     LAYERS = "layers"
     NEURONS = "neurons"
     VALUES = "values"
+
+
+class StrikingColumn(StrEnum):
+    CASE = "case"
+    RANK = "rank"
+    FREQ = "freq"
+    FOUND = "found"
+    AGAIN = "again"

@@ -15,6 +15,7 @@ from gluscope_core.errors import (
     NoSuchNeuron,
     NoSuchRevision,
     NoSuchText,
+    NotComputed,
     TableMissing,
 )
 from gluscope_core.ids import NeuronId
@@ -129,9 +130,11 @@ class Dataset:
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
         self._files_of(table)
         row = self._row(table, neuron_id)
-        if row is None:
-            raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
-        return row
+        if row is not None:
+            return row
+        if neuron_id.layer in self.manifest.layers and 0 <= neuron_id.neuron < self.manifest.model.d_mlp:
+            raise NotComputed(f"{self.folder} has no {table} of neuron {neuron_id}, since it keeps those of some only")
+        raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
 
     def _settled(self, read: Callable[[], _Read]) -> _Read:
         """Tells bytes that changed because tables were replaced under us from bytes that are damaged."""

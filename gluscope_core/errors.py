@@ -13,6 +13,10 @@ class NoSuchNeuron(GluscopeError):
     """A well-formed id outside the dataset."""
 
 
+class NotComputed(GluscopeError):
+    """A neuron that the dataset has, in a table that leaves it out."""
+
+
 class NoSuchText(GluscopeError):
     """A number beyond the dataset's texts."""
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from gluscope_core.columns import (
     NeuronColumn,
     SampleColumn,
+    StrikingColumn,
     TextColumn,
     TokenColumn,
     VocabColumn,
@@ -149,6 +150,19 @@ TOKENS = pa.schema(
     ]
 )
 
+# Cases that are rare and strong. `found` is the strongest |post| of the case over that of the neuron, in texts of even
+# number, by which they were chosen; `again` the same in texts of odd number.
+STRIKING = pa.schema(
+    [
+        pa.field(StrikingColumn.CASE, pa.string(), nullable=False),
+        pa.field(StrikingColumn.RANK, pa.int32(), nullable=False),
+        *_KEY,
+        pa.field(StrikingColumn.FREQ, pa.float64()),
+        pa.field(StrikingColumn.FOUND, pa.float32()),
+        pa.field(StrikingColumn.AGAIN, pa.float32()),
+    ]
+)
+
 TEXTS = pa.schema(
     [
         pa.field(TextColumn.INDEX, pa.int32(), nullable=False),
@@ -187,6 +201,7 @@ WINDOWS_TABLE = Table("windows", WINDOWS, rows_per_group=4)
 SAMPLES_TABLE = Table("samples", SAMPLES, rows_per_group=32)
 WEIGHTS_TABLE = Table("weights", WEIGHTS, rows_per_group=32)
 TOKENS_TABLE = Table("tokens", TOKENS, rows_per_group=64, keyed_by_neuron=False)
+STRIKING_TABLE = Table("striking", STRIKING, rows_per_group=1_000, keyed_by_neuron=False)
 TEXTS_TABLE = Table("texts", TEXTS, rows_per_group=64, keyed_by_neuron=False)
 VOCAB_TABLE = Table("vocab", VOCAB, rows_per_group=50_000, keyed_by_neuron=False)
 
@@ -199,6 +214,7 @@ TABLES = {
         SAMPLES_TABLE,
         WEIGHTS_TABLE,
         TOKENS_TABLE,
+        STRIKING_TABLE,
         TEXTS_TABLE,
         VOCAB_TABLE,
     )

@@ -1,6 +1,7 @@
 """Shapes are checked while tests run; models and datasets that several tests use are made once."""
 
 import os
+import shutil
 from contextlib import nullcontext
 
 from jaxtyping import install_import_hook
@@ -9,7 +10,8 @@ COMPILED = "GLUSCOPE_TEST_COMPILED" in os.environ
 
 with nullcontext() if COMPILED else install_import_hook(["compute"], "beartype.beartype"):
     import compute.merge
-    import compute.run  # noqa: F401
+    import compute.run
+    import compute.weights  # noqa: F401
 
 from dataclasses import replace
 from functools import cache
@@ -22,10 +24,11 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from compute.config import RunConfig
+from compute.config import RunConfig, WeightsConfig
 from compute.kernels import Kernels
 from compute.reduce import Act
 from compute.run import run
+from compute.weights import weights
 
 torch.set_num_threads(1)
 
@@ -102,3 +105,12 @@ def finished(config, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("finished") / "dataset"
     run(replace(config, out=out))
     return out
+
+
+@pytest.fixture(scope="session")
+def with_weights(finished, model_folder, tmp_path_factory) -> Path:
+    """The same with what the weights say."""
+    folder = tmp_path_factory.mktemp("with_weights") / "dataset"
+    shutil.copytree(finished, folder)
+    weights(WeightsConfig(dataset=folder, model=str(model_folder), top_neurons=4))
+    return folder

@@ -10,13 +10,16 @@ from gluscope_core.schema import TABLES
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_config(finished, tmp_path, name):
-    loaded = datasets.load_dataset(str(finished), name, cache_dir=str(tmp_path))["train"]
+def test_every_config(with_weights, tmp_path, name):
+    if not open_dataset(with_weights).has(name):
+        assert name == "striking"  # of which so few tokens have none
+        return
+    loaded = datasets.load_dataset(str(with_weights), name, cache_dir=str(tmp_path))["train"]
     assert loaded.column_names == TABLES[name].schema.names
-    assert len(loaded) == sum(record.rows for record in open_dataset(finished).manifest.files_of(name))
+    assert len(loaded) == sum(record.rows for record in open_dataset(with_weights).manifest.files_of(name))
 
 
-def test_figure_4(finished, tmp_path):
+def test_figure_4(with_weights, tmp_path):
     torch.save(torch.randn(3, 24), tmp_path / "cosine_data.pt")
     # select single layer
     layer = 2
@@ -26,7 +29,7 @@ def test_figure_4(finished, tmp_path):
     # select layer
     cosines = cosines[layer, :]
     # load our activation dataset
-    activation_dataset = datasets.load_dataset(str(finished), cache_dir=str(tmp_path))["train"]
+    activation_dataset = datasets.load_dataset(str(with_weights), cache_dir=str(tmp_path))["train"]
     # select layer
     activation_dataset = activation_dataset.filter(lambda example: example["layer"] == layer)
     # compute frequency of x_gate>0 for each neuron
@@ -36,6 +39,6 @@ def test_figure_4(finished, tmp_path):
     # compute correlation and p value
     corr_and_p = stats.pearsonr(cosines, freq_gate_pos)
 
-    neurons = open_dataset(finished).neurons().query("layer == 2")
+    neurons = open_dataset(with_weights).neurons().query("layer == 2")
     wanted = stats.pearsonr(cosines.numpy(), neurons["gate+_in+_freq"] + neurons["gate+_in-_freq"])
     assert corr_and_p.statistic == pytest.approx(wanted.statistic, abs=1e-6)

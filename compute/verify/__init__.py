@@ -20,6 +20,7 @@ from gluscope_core.manifest import MANIFEST_NAME, FileRecord, WeightsRecord, rea
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     LAYER,
+    NEURON,
     NEURONS_TABLE,
     SAMPLES_TABLE,
     TABLES,
@@ -103,14 +104,15 @@ def _check_activations(dataset: Dataset, neurons: pa.Table) -> Iterator[Violatio
     for layer in dataset.manifest.layers:
         statistics = _of_layer(neurons, layer)
         examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
-        wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, statistics))
+        mine = _kept(examples, statistics)
+        wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, mine))
         yield from wrong
         if not wrong and dataset.has(WINDOWS_TABLE.name):  # windows are held against the lists
             windows = _layer(dataset, WINDOWS_TABLE.name, layer)
-            yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, examples)
+            yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, _kept(windows, examples))
         if dataset.has(SAMPLES_TABLE.name):
             samples = _layer(dataset, SAMPLES_TABLE.name, layer)
-            yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, statistics)
+            yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, _kept(samples, statistics))
 
 
 def _check_weights(dataset: Dataset, record: WeightsRecord, neurons: pa.Table) -> Iterator[Violation]:
@@ -121,6 +123,11 @@ def _check_weights(dataset: Dataset, record: WeightsRecord, neurons: pa.Table) -
     if dataset.has(TOKENS_TABLE.name):
         index = dataset.read_table(TOKENS_TABLE.name)
         yield from check_index(dataset.manifest, _path(dataset, TOKENS_TABLE.name), index)
+
+
+def _kept(some: pa.Table, whole: pa.Table) -> pa.Table:
+    """The rows of the neurons that a table keeps, where it may leave some out; all of a layer's, where it has all."""
+    return whole.filter(pa.array(np.isin(np.asarray(whole.column(NEURON)), np.asarray(some.column(NEURON)))))
 
 
 def _of_layer(rows: pa.Table, layer: int) -> pa.Table:
