@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: app test test-slow check docs bench bench-gpu clean
+.PHONY: app test test-slow check docs demo-data bench bench-gpu clean
 
 app: .venv/app-installed
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -23,6 +23,19 @@ check: .venv/dev-installed
 
 docs: .venv/dev-installed
 	$(BIN)/python -m compute.models_page > docs/models.md
+
+# The dataset that comes with this repository, by the real pipeline: about an hour on two cores.
+DEMO := build/demo
+SMOLLM2 = $(shell $(BIN)/python -c "from benchmarks.whole_runs import find_smollm2; print(find_smollm2())")
+demo-data: .venv/dev-installed
+	$(BIN)/python -m demo.corpus --out $(DEMO)/corpus.jsonl
+	$(BIN)/python -m compute texts $(DEMO)/corpus.jsonl --model $(SMOLLM2) --out $(DEMO)/texts --max-length 512 \
+		--licence "several, each named in the card"
+	$(BIN)/python -m compute run --model $(SMOLLM2) --texts $(DEMO)/texts --out $(DEMO)/whole --skip-first 1
+	$(BIN)/python -m compute weights --dataset $(DEMO)/whole --model $(SMOLLM2) \
+		--top-tokens 8 --top-neurons 5 --related 4
+	$(BIN)/python -m demo.bundle $(DEMO)/whole --sources $(DEMO) --out datasets/smollm2-135m-instruct
+	$(BIN)/python -m compute verify datasets/smollm2-135m-instruct
 
 bench: .venv/dev-installed
 	$(BIN)/python -m benchmarks.bench

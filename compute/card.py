@@ -4,6 +4,8 @@ from gluscope_core.manifest import Manifest
 from gluscope_core.schema import TABLES
 
 CARD_NAME = "README.md"
+NOTICES_NAME = "NOTICES.txt"
+"""Where there is one: the licences of the texts, word for word. Like the card it is no part of the manifest."""
 
 _CARD = """---
 configs:

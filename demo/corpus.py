@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from compute.card import NOTICES_NAME
 from demo.extract import PINS, Unfetched, as_pinned, fetch, fits, members, pin_lines, read_pins
 from demo.passages import CUTS, Seen, drawn, passages
 from demo.readers import read
 from demo.sources import Kind, Package, Registry, Source, read_sources
+
+SOURCES_NAME = "SOURCES.md"
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ def build(out: Path, library: Library, sources: list[Source], pins: dict[str, st
     taken, complaints = collect(library, sources, pins)
     counts = Counter(each.title for each in taken)
     table = "".join(f"{row}\n" for row in sources_table(sources, counts))
-    out.with_name("SOURCES.md").write_text(table, encoding="utf-8")
-    out.with_name("NOTICES.txt").write_text("".join(notices(library)), encoding="utf-8")
+    out.with_name(SOURCES_NAME).write_text(table, encoding="utf-8")
+    out.with_name(NOTICES_NAME).write_text("".join(notices(library)), encoding="utf-8")
     out.write_text("".join(each.line() for each in taken), encoding="utf-8")
     return complaints
 
@@ -140,7 +143,7 @@ def main() -> int:
         return 2
     for complaint in complaints:
         print(f"warning: {complaint}", file=sys.stderr)
-    print(f"{arguments.out}: written, with SOURCES.md and NOTICES.txt beside it")
+    print(f"{arguments.out}: written, with {SOURCES_NAME} and {NOTICES_NAME} beside it")
     return 1 if complaints else 0
 
 

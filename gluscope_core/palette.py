@@ -1,7 +1,7 @@
 """Colours with a meaning, the same on every page: four for the cases, two hues for activations, all told apart by
 people who see no red or no green, and readable on light and dark."""
 
-from gluscope_core.vocabulary import Case
+from gluscope_core.vocabulary import Case, IOClass
 
 CASE_COLOURS = {
     Case.GATE_POS_IN_POS: "#009e73",
@@ -13,6 +13,17 @@ CASE_COLOURS = {
 
 POSITIVE, NEGATIVE = "#e66101", "#6a51c8"
 """Activations, from the page's background at 0."""
+
+
+CLASS_COLOURS = {
+    IOClass.ENRICHMENT: "#0b6e4f",
+    IOClass.CONDITIONAL_ENRICHMENT: "#66b99a",
+    IOClass.PROPORTIONAL_CHANGE: "#d9b44a",
+    IOClass.CONDITIONAL_DEPLETION: "#c98bb9",
+    IOClass.DEPLETION: "#8a2f6b",
+    IOClass.ORTHOGONAL_OUTPUT: "#8d949c",
+}
+"""Darker where both reading vectors take part; atypical variants share their class's."""
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

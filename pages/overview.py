@@ -1,5 +1,75 @@
-"""overview."""
+"""What a dataset holds, and ways into it."""
+
+import random
 
 import streamlit as st
 
-st.title("overview")
+from gluscope_core.errors import BadNeuronId
+from gluscope_core.ids import NeuronId
+from gluscope_core.overview import cases_by_layer, cases_chart, classes_by_layer, classes_chart, striking_table
+from gluscope_core.ui import NEURON_PAGE, address, overview_columns, page_dataset, striking_of, summary_of
+
+dataset = page_dataset()
+manifest = dataset.manifest
+
+st.title(manifest.model.id)
+st.caption(summary_of(manifest))
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    wanted = st.text_input(
+        "Look a neuron up",
+        placeholder="layer.neuron, such as 31.9634",
+        key="lookup",
+        width=280,
+        icon=":material/search:",
+    )
+    if st.button("Random neuron", icon=":material/casino:"):
+        chosen = NeuronId(random.choice(manifest.layers), random.randrange(manifest.model.d_mlp))  # noqa: S311
+        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(chosen)))
+if wanted:
+    try:
+        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
+    except BadNeuronId as error:
+        st.error(str(error))
+
+neurons = overview_columns(dataset)
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("How often each case occurs")
+    if manifest.run is None:
+        st.info("This dataset has weights only: no texts were run, so there are no frequencies.")
+    else:
+        st.caption("Median neuron of each layer; shaded, the middle half of them. Cases are signs of (x_gate, x_in).")
+        chart = cases_chart(cases_by_layer(neurons))
+        st.altair_chart(chart, alt="Frequency of the four sign cases by layer")
+with right:
+    st.subheader("What neurons do to what they read")
+    if manifest.weights is None:
+        st.info("The weights have not been analysed: `python -m compute weights --dataset DIR` adds classes and roles.")
+    else:
+        st.caption(f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical ones with typical.")
+        st.altair_chart(classes_chart(classes_by_layer(neurons)), alt="Input-output classes by layer")
+
+striking = striking_of(dataset)
+if striking is not None:
+    st.subheader("Rare but strong")
+    st.caption(
+        "Cases of at most 1 % of the tokens whose strongest |post| is at least half of the neuron's strongest in any "
+        "case: chosen by one half of the texts, and measured again in the other."
+    )
+    table = striking_table(striking, rows=40)
+    table["link"] = [
+        f"/neuron?neuron={neuron}&case={code}" for neuron, code in zip(table["neuron"], table["code"], strict=True)
+    ]
+    st.dataframe(
+        table.drop(columns="code"),
+        hide_index=True,
+        height=320,
+        column_config={
+            "frequency": st.column_config.NumberColumn(format="percent"),
+            "strength, when found": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1),
+            "strength, seen again": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1),
+            "link": st.column_config.LinkColumn("page", display_text="open"),
+        },
+        alt="Neurons with a rare and strong case",
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from compute.card import CARD_NAME
+from compute.card import CARD_NAME, NOTICES_NAME
 from compute.durable import PROGRESS, sha256_of
 from compute.verify.facts import Facts, Violation
 from compute.verify.lists import check_examples, check_samples
@@ -50,10 +50,8 @@ def verify(folder: Path) -> Iterator[Violation]:
 
 def check_files(folder: Path) -> Iterator[Violation]:
     manifest = read_manifest(folder)
-    listed = {record.path for record in manifest.files} | {
-        MANIFEST_NAME,
-        CARD_NAME,
-    }  # the card is exempt from the hashes, since the Hub edits it
+    # The card is exempt from the hashes, since the Hub edits it.
+    listed = {record.path for record in manifest.files} | {MANIFEST_NAME, CARD_NAME, NOTICES_NAME}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = name.startswith((".", f"{PROGRESS}/"))

@@ -1,0 +1,103 @@
+"""The whole model at a glance: cases and classes layer by layer, and neurons worth a look."""
+
+import altair as alt
+import pandas as pd
+
+from gluscope_core.columns import NeuronColumn, StrikingColumn
+from gluscope_core.ids import NeuronId
+from gluscope_core.palette import CASE_COLOURS, CLASS_COLOURS
+from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.vocabulary import CASES, freq_column
+
+_HEIGHT = 260
+
+
+def cases_by_layer(neurons: pd.DataFrame) -> pd.DataFrame:
+    """Median over a layer's neurons of each case's frequency, and the range of the middle half."""
+    parts = []
+    for case in CASES:
+        grouped = neurons.groupby(LAYER)[freq_column(case)]
+        low, middle, high = (grouped.quantile(share) for share in (0.25, 0.5, 0.75))
+        parts.append(pd.DataFrame({"case": case.label, "low": low, "median": middle, "high": high}).reset_index())
+    return pd.concat(parts, ignore_index=True)
+
+
+def classes_by_layer(neurons: pd.DataFrame) -> pd.DataFrame:
+    """How many of a layer's neurons have each class, atypical ones together with typical."""
+    known = neurons.dropna(subset=[NeuronColumn.IO_CLASS])
+    kind = known[NeuronColumn.IO_CLASS].str.removeprefix("atypical ")
+    counts = pd.DataFrame({LAYER: known[LAYER], "class": kind}).value_counts().reset_index(name="neurons")
+    counts = counts.sort_values([LAYER, "class"], ignore_index=True)
+    counts["share"] = counts["neurons"] / counts.groupby(LAYER)["neurons"].transform("sum")
+    return counts
+
+
+def cases_chart(found: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    colour = alt.Color(
+        "case:N",
+        scale=alt.Scale(domain=[case.label for case in CASES], range=[CASE_COLOURS[case] for case in CASES]),
+        legend=None,
+    )
+    x = alt.X("layer:Q", title="layer", axis=alt.Axis(grid=False, tickMinStep=1, format="d"))
+    y = alt.Y("median:Q", title="share of counted tokens", axis=alt.Axis(format="%", gridOpacity=0.3))
+    tooltip = ["case:N", "layer:Q", *(alt.Tooltip(f"{name}:Q", format=".2%") for name in ("median", "low", "high"))]
+    base = alt.Chart(found).encode(x=x, color=colour, tooltip=tooltip)
+    band = base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
+    line = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18)).encode(y=y)
+    last = pd.DataFrame(found.query("layer == layer.max()"))
+    label = (
+        alt.Chart(_apart(last))
+        .mark_text(align="left", dx=8, fontSize=12)
+        .encode(x="layer:Q", y="place:Q", text="case:N", color=colour)
+    )
+    return alt.layer(band, line, label).properties(height=_HEIGHT, padding={"right": 70})
+
+
+def _apart(last: pd.DataFrame) -> pd.DataFrame:
+    """Where labels stand, so that none lies on another."""
+    ordered = last.sort_values("median")
+    least = 0.08 * max(0.2, *map(float, last["high"]))
+    places: list[float] = []
+    for value in map(float, ordered["median"]):
+        places.append(max(value, places[-1] + least) if places else value)
+    return ordered.assign(place=places)
+
+
+def classes_chart(found: pd.DataFrame) -> alt.Chart:
+    names = [each.value for each in CLASS_COLOURS]
+    return (
+        alt.Chart(found.assign(order=[names.index(each) for each in found["class"]]))
+        .mark_bar()
+        .encode(
+            x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("share:Q", title="share of the layer's neurons", axis=alt.Axis(format="%", gridOpacity=0.3)),
+            color=alt.Color(
+                "class:N",
+                scale=alt.Scale(domain=names, range=list(CLASS_COLOURS.values())),
+                legend=alt.Legend(orient="bottom", columns=3, title=None, labelLimit=220),
+            ),
+            order="order:Q",
+            tooltip=["layer:O", "class:N", "neurons:Q", alt.Tooltip("share:Q", format=".2%")],
+        )
+        .properties(height=_HEIGHT)
+    )
+
+
+def striking_table(striking: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """The first of each case in turn, with what was measured in the other half of the texts."""
+    chosen = striking.sort_values([StrikingColumn.RANK, StrikingColumn.CASE]).head(rows)
+    labels = {case.column: case.label for case in CASES}
+    return pd.DataFrame(
+        {
+            "neuron": [str(NeuronId(*ids)) for ids in chosen[[LAYER, NEURON]].itertuples(index=False)],
+            "case": [labels[name] for name in chosen[StrikingColumn.CASE]],
+            "code": [_code(name) for name in chosen[StrikingColumn.CASE]],
+            "frequency": chosen[StrikingColumn.FREQ].to_numpy(),
+            "strength, when found": chosen[StrikingColumn.FOUND].to_numpy(),
+            "strength, seen again": chosen[StrikingColumn.AGAIN].to_numpy(),
+        }
+    )
+
+
+def _code(column: str) -> str:
+    return next(case.code for case in CASES if case.column == column)
