@@ -30,11 +30,14 @@ from gluscope_core.schema import (
 from gluscope_core.tables import TableFile
 from gluscope_core.vocabulary import CASES, Role
 
-RULE = (
-    "## What was left out\n\nExamples, windows and samples are kept of some neurons: in every layer, of each input-output class the one whose "
-    "three cosines are largest together, and six that a seed chose; of each role the four of highest score; and the "
-    "first four striking neurons of each case. All others have their statistics and weights."
-)
+RULE = """## What was left out
+
+Examples, windows and samples are kept of some neurons: in every layer, of each input-output class the one whose three
+cosines are largest together, and six that a seed chose; of each role the four of highest score; and the first four
+striking neurons of each case. All others have their statistics and weights.
+
+## Texts
+"""
 _DRAWN = 6
 _OF_ROLE, _STRIKING = 4, 4
 _SOME = (EXAMPLES_TABLE.name, WINDOWS_TABLE.name, SAMPLES_TABLE.name)
