@@ -78,7 +78,7 @@ def density(cells: Grid, look: Look, picked: pd.DataFrame) -> alt.LayerChart:
     scale = alt.Scale(type="log", range=[0.18, 1], domain=[1, _most(data)])
     marks = (
         alt.Chart(data)
-        .mark_rect(strokeWidth=0)
+        .mark_rect(strokeWidth=0.5)  # so that no background shows between cells
         .encode(
             x=alt.X("x_from:Q", axis=x_axis, scale=alt.Scale(zero=False, nice=False)),
             x2="x_to:Q",
@@ -89,6 +89,7 @@ def density(cells: Grid, look: Look, picked: pd.DataFrame) -> alt.LayerChart:
             ),
             tooltip=tooltip,
             **_colour(data, look, shapes=False),
+            stroke=_colour(data, look, shapes=False)["color"] if look.colour_name is None else alt.value(None),
         )
         .add_params(
             alt.selection_point(name=PICK, fields=["cell"], on="click", clear="dblclick"),

@@ -30,7 +30,7 @@ _WAYS = ("pooled", "within\N{NO-BREAK SPACE}layers", "between\N{NO-BREAK SPACE}l
 def coefficients_table(found: Correlations, *, with_p: bool) -> str:
     """As Markdown: r and ρ of each way of taking neurons together, with what shuffling gives below."""
     lines = ["| | r | ρ |", "|---|---|---|"]
-    for way, both in zip(_WAYS, (found.pooled, found.within, found.between), strict=True):
+    for way, both in _ways(found).items():
         estimates = (both.pearson, both.spearman)
         lines.append(
             _line(
@@ -42,6 +42,12 @@ def coefficients_table(found: Correlations, *, with_p: bool) -> str:
         if with_p:
             lines.append(_line(_small("p"), [_small(_p(each)) for each in estimates]))
     return "\n".join(lines)
+
+
+def _ways(found: Correlations) -> dict[str, Coefficients]:
+    if len(found.by_layer) == 1:
+        return {f"layer {next(iter(found.by_layer))}": found.pooled}
+    return dict(zip(_WAYS, (found.pooled, found.within, found.between), strict=True))
 
 
 def count_note(found: Correlations) -> str:
@@ -64,8 +70,8 @@ def _small(text: str) -> str:
 
 def problems(found: Correlations) -> list[str]:
     """Why a coefficient is missing, each reason once."""
-    ways = {"Pooled": found.pooled, "Within layers": found.within, "Between layers": found.between}
-    return [f"{way}: {each.pearson.problem}." for way, each in ways.items() if each.pearson.problem]
+    ways = _ways(found)
+    return [f"{way.capitalize()}: {each.pearson.problem}." for way, each in ways.items() if each.pearson.problem]
 
 
 def signed(value: float | None) -> str:
@@ -167,10 +173,12 @@ CARD_COLUMNS = (
 def card(row: Mapping[str, Any]) -> str:
     """A neuron in few words, as Markdown: cosines, class and role, and the four cases in their places."""
     cosines = [
-        f"cos({name.value[4:].replace('_', ', ')}) {signed(row[name])}" for name in COSINES if pd.notna(row[name])
+        f"cos({name.value[4:].replace('_', ',')})\N{NO-BREAK SPACE}{signed(row[name])}"
+        for name in COSINES
+        if pd.notna(row[name])
     ]
     kinds = [f"**{row[name]}**" for name in (NeuronColumn.IO_CLASS, NeuronColumn.ROLE) if pd.notna(row[name])]
-    lines = [" · ".join(kinds), " · ".join(cosines)]
+    lines = [" · ".join(kinds), _small("  ".join(cosines))]
     if any(pd.notna(row[freq_column(case)]) for case in CASES):
         lines.append("| | gate− | gate+ |\n|---|---|---|\n" + "\n".join(_half(row, sign) for sign in (1, -1)))
     return "\n\n".join(filter(None, lines))

@@ -94,8 +94,8 @@ def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str],
         else:
             why = "is not in this dataset" if metric else "is nothing that can be shown"
             st.warning(f"`{key}={asked[:60]}` {why}: here is {options[default]} instead.")
-    names = list(options)
-    return slot.selectbox(label, names, names.index(default), options.__getitem__, key=key, bind=_BOUND)
+    names = [default, *(name for name in options if name != default)]
+    return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
 
 
 def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
