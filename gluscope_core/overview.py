@@ -5,7 +5,7 @@ import pandas as pd
 
 from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
-from gluscope_core.palette import CASE_COLOURS, CLASS_COLOURS
+from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import CASES, freq_column
 
@@ -64,7 +64,7 @@ def _apart(last: pd.DataFrame) -> pd.DataFrame:
 
 
 def classes_chart(found: pd.DataFrame) -> alt.Chart:
-    names = [each.value for each in CLASS_COLOURS]
+    names = [each.value for each in TYPICAL_CLASS_COLOURS]
     return (
         alt.Chart(found.assign(order=[names.index(each) for each in found["class"]]))
         .mark_bar()
@@ -73,7 +73,7 @@ def classes_chart(found: pd.DataFrame) -> alt.Chart:
             y=alt.Y("share:Q", title="share of the layer's neurons", axis=alt.Axis(format="%", gridOpacity=0.3)),
             color=alt.Color(
                 "class:N",
-                scale=alt.Scale(domain=names, range=list(CLASS_COLOURS.values())),
+                scale=alt.Scale(domain=names, range=list(TYPICAL_CLASS_COLOURS.values())),
                 legend=alt.Legend(orient="bottom", columns=3, title=None, labelLimit=220),
             ),
             order="order:Q",

@@ -1,7 +1,7 @@
 """Colours with a meaning, the same on every page: four for the cases, two hues for activations, all told apart by
 people who see no red or no green, and readable on light and dark."""
 
-from gluscope_core.vocabulary import Case, IOClass
+from gluscope_core.vocabulary import Case, IOClass, Role
 
 CASE_COLOURS = {
     Case.GATE_POS_IN_POS: "#009e73",
@@ -15,16 +15,29 @@ POSITIVE, NEGATIVE = "#e66101", "#6a51c8"
 """Activations, from the page's background at 0."""
 
 
-CLASS_COLOURS = {
-    IOClass.ENRICHMENT: "#0b6e4f",
-    IOClass.CONDITIONAL_ENRICHMENT: "#66b99a",
-    IOClass.PROPORTIONAL_CHANGE: "#d9b44a",
-    IOClass.CONDITIONAL_DEPLETION: "#c98bb9",
-    IOClass.DEPLETION: "#8a2f6b",
-    IOClass.ORTHOGONAL_OUTPUT: "#8d949c",
-}
-"""Darker where both reading vectors take part; atypical variants share their class's."""
-
-
 def rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+TYPICAL_CLASS_COLOURS = {
+    IOClass.ENRICHMENT: "#2166ac",
+    IOClass.CONDITIONAL_ENRICHMENT: "#74a9d8",
+    IOClass.DEPLETION: "#b2463c",
+    IOClass.CONDITIONAL_DEPLETION: "#e0988f",
+    IOClass.PROPORTIONAL_CHANGE: "#b9952b",
+    IOClass.ORTHOGONAL_OUTPUT: "#8b9096",
+}
+"""An atypical class has the colour of the typical one and another shape."""
+
+ROLE_COLOURS = {
+    Role.PARTITION: "#3f7d4e",
+    Role.PREDICTION: "#2f7fc4",
+    Role.SUPPRESSION: "#c2543f",
+    Role.ENTROPY: "#a8901a",
+    Role.ATTENTION_DEACTIVATION: "#7a5bb5",
+    Role.ATTENTION_ACTIVATION: "#2aa0a0",
+}
+NEUTRAL = "#8b9096"
+LOW_TO_HIGH = ("#3d62b5", "#8a8a8a", "#c9a21f")
+"""A number, from its least to its largest: of one lightness in the middle, so that both ends show on light and dark."""
+PLAIN_MARK = "#4a7fc0"

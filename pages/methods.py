@@ -1,5 +1,21 @@
-"""methods."""
+"""What every figure means, how the data came about, and how to cite."""
 
 import streamlit as st
 
-st.title("methods")
+from gluscope_core import methods_text, ui
+
+manifest = ui.page_dataset().manifest
+st.markdown(f"### Methods · {manifest.model.id}")
+text, source = st.columns([1.9, 1], gap="large")
+with text:
+    for section in methods_text.sections(manifest):
+        st.subheader(section.title, divider="gray")
+        st.markdown(section.text)
+with source:
+    st.subheader("This dataset", divider="gray")
+    for name, value in methods_text.provenance(manifest):
+        st.caption(f"{name}  \n`{value}`" if name else f"`{value}`")
+    st.subheader("How to cite", divider="gray")
+    st.markdown("The tool and its definitions of cases; the classes and roles:")
+    st.code(methods_text.CITATIONS, language="latex", wrap_lines=True)
+    st.markdown("With a finding, give the dataset's manifest hash: it pins model, texts, settings and every file.")

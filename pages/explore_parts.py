@@ -1,0 +1,173 @@
+"""Parts of the explore page: its controls, what it caches, and the neurons behind a mark."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gluscope_core import explore_words as words
+from gluscope_core import ui
+from gluscope_core.correlation import Correlations, correlate
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import BadNeuronId, BadSettings
+from gluscope_core.explore_charts import PICK
+from gluscope_core.ids import NeuronId
+from gluscope_core.metrics import Metric, available, find
+from gluscope_core.pairs import Colouring, Plain, parse_layers
+from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
+
+X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
+"""Keys of the address."""
+_BOUND: Literal["query-params"] = "query-params"
+_VALUES, _RANKS = "values", "percentiles"
+_MOST_ROWS = 1_000
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def read(_dataset: Dataset, version: str, columns: tuple[str, ...]) -> pd.DataFrame:  # noqa: ARG001
+    return _dataset.neurons(columns)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def correlated(_neurons: pd.DataFrame, key: tuple[object, ...]) -> Correlations:  # noqa: ARG001
+    return correlate(_neurons[LAYER].to_numpy(), _neurons["x"].to_numpy(), _neurons["y"].to_numpy())
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The state of the page."""
+
+    x: Metric
+    y: Metric
+    layers: list[int]
+    colouring: Colouring
+    threshold: float
+    by_rank: bool
+    error_bars: bool
+    with_p: bool
+
+    @property
+    def colour_name(self) -> str | None:
+        if isinstance(self.colouring, Metric):
+            return self.colouring.name
+        return None if self.colouring is Plain.NONE else self.colouring.value
+
+
+def choose(dataset: Dataset) -> Choices:
+    """The controls: two metrics, layers and colour in one line, what is rarely changed behind a button."""
+    manifest = dataset.manifest
+    metrics = {metric.key: metric for metric in available(manifest)}
+    labels = {key: metric.label for key, metric in metrics.items()}
+    defaults = words.default_pair(manifest)
+    kinds = {kind.value: kind.value for kind in Plain if manifest.weights or kind is Plain.NONE}
+    slots = st.columns([3, 3, 1.6, 2.2, 0.9], vertical_alignment="bottom", gap="small")
+    x = _choice(slots[0], X, "Horizontal", labels, defaults[0])
+    y = _choice(slots[1], Y, "Vertical", labels, defaults[1])
+    layers = _layers(slots[2], manifest.layers)
+    colour = _choice(slots[3], COLOUR, "Colour", kinds | labels, Plain.NONE.value)
+    with slots[4].popover("More", icon=":material/tune:", help="Axes, error bars, p", width="stretch"):
+        axes = st.segmented_control("Axes", [_VALUES, _RANKS], default=_VALUES, required=True, key=AXES, bind=_BOUND)
+        errors = st.toggle("Error bars of frequencies", key=ERRORS, bind=_BOUND, help="One standard error either side")
+        with_p = st.toggle("p values", key=P, bind=_BOUND, help=words.P_WARNING)
+        if (x, y) != defaults:
+            label = "cos(w_in, w_out) against freq(x_gate > 0)" if defaults[1].startswith("freq") else "First view"
+            st.button(label, on_click=_show, args=defaults, help="The paper's finding")
+    threshold = manifest.weights.threshold if manifest.weights else 0.5
+    if colour == Plain.IO_CLASS:
+        help_ = "From which on a cosine counts as different from 0"
+        threshold = st.slider(
+            "τ of IO classes", 0.0, 1.0, threshold, 0.05, key=THRESHOLD, bind=_BOUND, help=help_, width=320
+        )
+    colouring = metrics[colour] if colour in metrics else Plain(colour)
+    return Choices(metrics[x], metrics[y], layers, colouring, threshold, axes == _RANKS, errors, with_p)
+
+
+def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str], default: str) -> str:
+    """One of some options, kept in the address, which may name a metric by its label, key or column."""
+    asked = st.query_params.get(key)
+    if key not in st.session_state and asked is not None and asked not in options.values():
+        metric = find(asked)
+        if metric and metric.key in options:
+            st.session_state[key] = metric.key
+        else:
+            why = "is not in this dataset" if metric else "is nothing that can be shown"
+            st.warning(f"`{key}={asked[:60]}` {why}: here is {options[default]} instead.")
+    names = [default, *(name for name in options if name != default)]
+    return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
+
+
+def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
+    text = slot.text_input("Layers", placeholder="all", key=LAYERS, bind=_BOUND, help="Such as 0-3, 14; empty: all")
+    try:
+        return parse_layers(text, existing)
+    except BadSettings as error:
+        st.warning(f"{error}. All layers are shown.")
+        return list(existing)
+
+
+def _show(x: str, y: str) -> None:
+    st.session_state[X], st.session_state[Y] = x, y
+
+
+def pick_neuron(chart: str) -> None:
+    """The clicked point goes into the address."""
+    for each in st.session_state[chart].selection.get(PICK) or []:
+        if NEURON in each:
+            st.query_params[ui.NEURON] = str(NeuronId(int(each[LAYER]), int(each[NEURON])))
+
+
+def pick_layer(chart: str) -> None:
+    picked = st.session_state[chart].selection.get(PICK) or []
+    st.session_state[LAYERS] = ", ".join(str(int(each[LAYER])) for each in picked)
+
+
+def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:
+    """The row of the neuron in the address, if it is shown."""
+    try:
+        layer, neuron = NeuronId.parse(st.query_params.get(ui.NEURON, ""))
+    except BadNeuronId:
+        return neurons.head(0)
+    return neurons.loc[(neurons[LAYER] == layer) & (neurons[NEURON] == neuron)]
+
+
+def show_card(dataset: Dataset) -> None:
+    """The neuron in the address, without leaving; its page is one click away."""
+    text = st.query_params.get(ui.NEURON)
+    if text is None:
+        st.caption("Click a mark for its neuron, drag for a table, double-click to clear.")
+        return
+    try:
+        neuron = NeuronId.parse(text)
+        row = named_neuron(dataset.read_table(NEURONS_TABLE.name, words.CARD_COLUMNS, neuron.layer).to_pandas()).iloc[0]
+    except (BadNeuronId, IndexError, ValueError):
+        st.caption(f"`neuron={text[:40]}` is no neuron of this dataset.")
+        return
+    with st.container(border=True, gap="small"):
+        address = ui.address(neuron=str(neuron))
+        st.page_link(ui.NEURON_PAGE, label=f"Open **{neuron}**", icon=":material/adjust:", query_params=address)
+        st.markdown(words.card(row.to_dict()))
+
+
+def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
+    """The neurons in a brush or a cell."""
+    if neurons.empty:
+        return
+    table = words.table(neurons, choices.x, choices.y, choices.colour_name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first = f" (the first {_MOST_ROWS:,} shown)" if len(table) > _MOST_ROWS else ""
+        st.markdown(f"**{len(table):,} neurons selected**{first}. Select a row for its card.", width="stretch")
+        csv, name = table.to_csv(index=False), f"{choices.x.key}-{choices.y.key}.csv"
+        st.download_button("CSV", csv, name, "text/csv", icon=":material/download:")
+    shown = table.head(_MOST_ROWS)
+    st.dataframe(
+        shown, key=key, hide_index=True, height=260, alt="Selected neurons",
+        on_select=lambda: _pick_row(shown, key), selection_mode="single-row",
+    )  # fmt: skip
+
+
+def _pick_row(table: pd.DataFrame, key: str) -> None:
+    for row in st.session_state[key].selection.rows:
+        picked = table.iloc[row]
+        st.query_params[ui.NEURON] = str(NeuronId(int(picked[LAYER]), int(picked[NEURON])))
