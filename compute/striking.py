@@ -1,4 +1,4 @@
-"""Neurons worth a look: a case that is rare, and yet as strong as the neuron gets. Found in one half of the texts and
+"""Neurons worth a look: a case that is rare, and yet strong. Found in one half of the texts and
 measured in the other, since whatever is chosen for being large will be smaller when seen again."""
 
 from collections.abc import Iterable
@@ -13,16 +13,17 @@ from gluscope_core.vocabulary import CASES, Case, ExampleList, Field, Quantity, 
 
 RARE = 0.01
 """Of the counted tokens."""
-STRONG = 0.5
+STRONG = 0.1
 """Of the neuron's strongest |post| in any case."""
 _LISTED = 30
 """Per case."""
 
 
 def striking_rows(candidates: Iterable[pd.DataFrame]) -> pa.Table:
-    """The strongest of each case, by the half in which they were found."""
+    """The strongest of each case, by the half in which they were found; the rarer first where all are as strong."""
     every = pd.concat(list(candidates), ignore_index=True)
-    every = every.sort_values([StrikingColumn.FOUND, LAYER, NEURON], ascending=[False, True, True])
+    order = [StrikingColumn.FOUND, StrikingColumn.FREQ, LAYER, NEURON]
+    every = every.sort_values(order, ascending=[False, True, True, True])
     parts = [every[every[StrikingColumn.CASE] == case.column].head(_LISTED) for case in CASES]
     chosen = pd.concat([part.assign(**{StrikingColumn.RANK: range(len(part))}) for part in parts], ignore_index=True)
     return pa.Table.from_pandas(chosen[STRIKING.names], schema=STRIKING, preserve_index=False)

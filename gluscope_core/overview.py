@@ -7,7 +7,7 @@ from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
 from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vocabulary import CASES, freq_column
+from gluscope_core.vocabulary import CASES, IOClass, freq_column
 
 _HEIGHT = 260
 
@@ -64,28 +64,31 @@ def _apart(last: pd.DataFrame) -> pd.DataFrame:
 
 
 def classes_chart(found: pd.DataFrame) -> alt.Chart:
-    names = [each.value for each in TYPICAL_CLASS_COLOURS]
+    """Of orthogonal output, by far the largest, only what the others leave."""
+    kinds = [kind for kind in TYPICAL_CLASS_COLOURS if kind is not IOClass.ORTHOGONAL_OUTPUT]
+    names = [kind.value for kind in kinds]
+    shown = found[found["class"].isin(names)]
     return (
-        alt.Chart(found.assign(order=[names.index(each) for each in found["class"]]))
+        alt.Chart(shown.assign(order=[names.index(each) for each in shown["class"]]))
         .mark_bar()
         .encode(
             x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("share:Q", title="share of the layer's neurons", axis=alt.Axis(format="%", gridOpacity=0.3)),
+            y=alt.Y("share:Q", title="share of neurons", axis=alt.Axis(format="%", gridOpacity=0.3)),
             color=alt.Color(
                 "class:N",
-                scale=alt.Scale(domain=names, range=list(TYPICAL_CLASS_COLOURS.values())),
+                scale=alt.Scale(domain=names, range=[TYPICAL_CLASS_COLOURS[kind] for kind in kinds]),
                 legend=alt.Legend(orient="bottom", columns=3, title=None, labelLimit=220),
             ),
             order="order:Q",
             tooltip=["layer:O", "class:N", "neurons:Q", alt.Tooltip("share:Q", format=".2%")],
         )
-        .properties(height=_HEIGHT)
+        .properties(height=_HEIGHT + 100)  # of which the legend takes a part
     )
 
 
 def striking_table(striking: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """The first of each case in turn, with what was measured in the other half of the texts."""
-    chosen = striking.sort_values([StrikingColumn.RANK, StrikingColumn.CASE]).head(rows)
+    """The first of each case in turn, of gate− before gate+, with what was measured in the other half of the texts."""
+    chosen = striking.sort_values([StrikingColumn.RANK, StrikingColumn.CASE], ascending=[True, False]).head(rows)
     labels = {case.column: case.label for case in CASES}
     return pd.DataFrame(
         {
