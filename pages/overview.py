@@ -48,8 +48,8 @@ with right:
         st.info("The weights have not been analysed: `python -m compute weights --dataset DIR` adds classes and roles.")
     else:
         st.caption(
-            f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical with typical; the rest of each layer "
-            "is orthogonal output."
+            f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical with typical; the rest of each "
+            "layer is orthogonal output."
         )
         st.altair_chart(classes_chart(classes_by_layer(neurons)), alt="Input-output classes by layer")
 
@@ -57,8 +57,8 @@ striking = striking_of(dataset)
 if striking is not None:
     st.subheader("Rare but strong")
     st.caption(
-        "Cases of at most 1 % of the tokens whose strongest |post| is at least a tenth of the neuron's strongest in any "
-        "case: chosen by one half of the texts, and measured again in the other."
+        "Cases of at most 1 % of the tokens whose strongest |post| is at least a tenth of the neuron's strongest in "
+        "any case: chosen by one half of the texts, and measured again in the other."
     )
     table = striking_table(striking, rows=40)
     table["link"] = [
