@@ -8,7 +8,7 @@ import numpy as np
 
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.formats import exact, fixed
+from gluscope_core.formats import exact, fixed, number
 from gluscope_core.io_classes import DEFAULT_THRESHOLD, classify
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import COSINES
@@ -101,6 +101,35 @@ def title_html(row: Mapping[str, Any], manifest: Manifest, neuron: str) -> str:
     return f'<div class="title">{name}{chips}{_distance(row, manifest)}</div>'
 
 
+_SCORES = {
+    NeuronColumn.UNEMBED_VARIANCE: ("variance", "of cos(w_out, W_U) over the tokens: high for partition neurons"),
+    NeuronColumn.UNEMBED_SKEW: ("skew", "of cos(w_out, W_U) over the tokens"),
+    NeuronColumn.UNEMBED_KURTOSIS: ("kurtosis", "excess, of cos(w_out, W_U): high for prediction and suppression"),
+    NeuronColumn.MEAN_POST_SKEW: (
+        "mean post · skew",
+        "above 0 it promotes its few tokens on average, below 0 suppresses",
+    ),
+    NeuronColumn.ENTROPY_SHARE: ("entropy share", "of w_out's squared length in W_U's weakest directions"),
+    NeuronColumn.ENTROPY_SHARE_CHANCE: ("by chance", "what a random vector would have there"),
+    NeuronColumn.ATTENTION_NEXT_LAYER: (
+        "attention, next layer",
+        "cosine with what makes a head rest on the first token",
+    ),
+    NeuronColumn.ATTENTION_LATER_LAYERS: ("later layers", "the same over the heads of all later layers"),
+    NeuronColumn.DOUBLE_CHECK: ("double check", "how strongly w_gate and w_in both read one token"),
+}
+
+
+def scores_html(row: Mapping[str, Any]) -> str:
+    """By what roles are decided, and other figures of the weights."""
+    shown = "".join(
+        f'<span title="{escape(f"{explanation}: {exact(row[column])}")}">{name} <b>{number(row[column])}</b></span>'
+        for column, (name, explanation) in _SCORES.items()
+        if row[column] is not None
+    )
+    return f'<p class="coarse">{shown}</p>'
+
+
 def _distance(row: Mapping[str, Any], manifest: Manifest) -> str:
     threshold = threshold_of(manifest)
     nearest = nearest_class(row, threshold)
@@ -109,6 +138,6 @@ def _distance(row: Mapping[str, Any], manifest: Manifest) -> str:
     name, beyond, other = nearest
     side = "beyond" if beyond > 0 else "short of"
     return (
-        f'<span class="near">{escape(NAMES[NeuronColumn(name)])} is {abs(beyond):.2f} {side} τ = {threshold:g}, '
-        f"else {escape(other)}</span>"
+        f'<span class="near">nearest other class: {escape(other)} '
+        f"({escape(NAMES[NeuronColumn(name)])} is {abs(beyond):.2f} {side} τ = {threshold:g})</span>"
     )

@@ -12,7 +12,7 @@ from gluscope_core.activations import Activation
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity
 
-SHOWN = 16
+SHOWN, SHOWN_FOUND = 16, 64
 _SAME_BEFORE, _SAME_AFTER, _SAME_SHARE, _SAME_AT_LEAST = 12, 3, 0.8, 4
 """Two examples are nearly identical where four fifths of the tokens around the one of interest are the same."""
 
@@ -83,6 +83,11 @@ class Example:
     @property
     def has_window(self) -> bool:
         return len(self.tokens) > 0
+
+    @property
+    def place(self) -> str:
+        """Its name in the address."""
+        return f"{self.text}.{self.position}"
 
     @property
     def at(self) -> int:

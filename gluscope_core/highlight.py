@@ -39,7 +39,8 @@ class Colouring:
 class Opened:
     """The whole text of an example, shown below it."""
 
-    text: int
+    place: str
+    """Of the example: text and position."""
     tokens: list[int]
 
 
@@ -53,7 +54,7 @@ class ExamplesHtml:
 
     def listing(self, examples: Sequence[Example], opened: Opened | None = None, *, lists: bool = False) -> str:
         """All rows. With `lists` each says which list it comes from."""
-        heads = ("", self._colouring.quantity.label, "text", "", "next token", "from")
+        heads = ("", self._colouring.quantity.label, "text", "next token", "from")
         head = "".join(f'<span role="columnheader">{name}</span>' for name in heads)
         rows = "".join(self._row(example, opened, lists=lists) for example in examples)
         return (
@@ -62,13 +63,15 @@ class ExamplesHtml:
         )
 
     def _row(self, example: Example, opened: Opened | None, *, lists: bool) -> str:
-        is_open = opened is not None and opened.text == example.text
+        is_open = opened is not None and opened.place == example.place
         before, after = self._window(example)
         cells = [
             ("rank", _rank(example, lists=lists)),
             ("value", f'<span title="{exact(example.value)}">{number(example.value)}</span>'),
-            ("before", f'<span dir="auto">{before}</span>'),
-            ("after", f'<span dir="auto">{after}</span>'),
+            (
+                "window",
+                f'<span class="before" dir="auto"><span>{before}</span></span><span class="after">{after}</span>',
+            ),
             ("next", self._next(example)),
             ("from", self._from(example, is_open=is_open)),
         ]
@@ -107,7 +110,11 @@ class ExamplesHtml:
         if not example.has_window:
             return ""
         token = example.next_token
-        return '<span class="end">end of text</span>' if token is None else f"→ <q>{escape(self._texts.one(token))}</q>"
+        return (
+            '<span class="end" title="no token after it was run">end</span>'
+            if token is None
+            else f"→ <q>{escape(self._texts.one(token))}</q>"
+        )
 
     def _from(self, example: Example, *, is_open: bool) -> str:
         source = self._sources.get(example.text, Source())
@@ -117,7 +124,7 @@ class ExamplesHtml:
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
         where = f"{source.full}\nposition {count(example.position)}".strip()
         button = (
-            f'<button data-open="{example.text}" aria-expanded="{str(is_open).lower()}" '
+            f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
             f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
         )
         short = f" · {escape(source.short)}" if source.short else ""
@@ -157,7 +164,7 @@ def _rank(example: Example, *, lists: bool) -> str:
 
 def _compact(value: float) -> str:
     """Three significant digits, for the attribute."""
-    return f"{float(value):.3g}"
+    return f"{float(value):#.3g}".removesuffix(".")
 
 
 def legend_html(colouring: Colouring) -> str:

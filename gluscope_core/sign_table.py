@@ -109,7 +109,7 @@ def _frequency(row: Mapping[str, Any], case: Case) -> Cell:
     if error is None:
         return Cell(percent(share), f"{exact(share)}; {tokens}")
     full = f"{exact(share)} ± {exact(error)} (standard error, texts as clusters); {tokens}"
-    return Cell(f"{percent(share)} ± {standard_error(error)}", full)
+    return Cell(f"{percent(share)} ±\u00a0{standard_error(error)}", full)
 
 
 def _figure(row: Mapping[str, Any], case: Case, quantity: Quantity, stat: Stat) -> Cell:

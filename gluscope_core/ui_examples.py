@@ -5,6 +5,7 @@ from html import escape
 import streamlit as st
 
 from gluscope_core.examples_view import (
+    SHOWN_FOUND,
     Choice,
     Example,
     Examples,
@@ -34,16 +35,27 @@ _EXPLANATIONS = {
 }
 
 
+_STAYS_IN_REACH = ".st-key-switches{position:sticky;top:3.6rem;z-index:20;backdrop-filter:blur(24px);padding:.3rem 0}"
+
+
+def _case_colours() -> str:
+    return "".join(
+        f".st-key-choose_{CASE} button:nth-of-type({place}){{box-shadow:inset 0 -3px {CASE_COLOURS[case]}}}"
+        for place, case in enumerate(CASES, start=1)
+    )
+
+
 @st.fragment
 def examples(view: NeuronView) -> None:
     st.subheader("Examples", anchor="examples")
     if not has_statistics(view.row):
         st.caption("None: the dataset says nothing of activations.")
         return
-    choice = _chosen(view)
-    found = search(FIND, "Search in all of this neuron's examples")
-    with where_data_would_be():
-        _show(view, choice, view.examples(), found)
+    with st.container(gap="small"):
+        choice = _chosen(view)
+        found = search(FIND, "Search in all of this neuron's examples")
+        with where_data_would_be():
+            _show(view, choice, view.examples(), found)
 
 
 def _chosen(view: NeuronView) -> Choice:
@@ -51,17 +63,13 @@ def _chosen(view: NeuronView) -> Choice:
     choice = Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
     default = Choice()
     case_labels = {case.code: f"{case.label} {_frequency(view, case)}" for case in CASES}
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="switches"):
         choose(CASE, "Case", case_labels, choice.case.code, default.case.code, disabled=not choice.kind.of_one_case)
         labels = {quantity.label: quantity.label for quantity in QUANTITIES}
         choose(QUANTITY, "Quantity", labels, choice.quantity.label, default.quantity.label)
         choose(KIND, "List", {kind.value: kind.label for kind in Kind}, choice.kind, default.kind)
         switch(EVERY, "colour all", "Colour tokens of every case, not only those of the example's")
-    colours = (
-        f".st-key-choose_{CASE} button:nth-of-type({place}){{box-shadow:inset 0 -3px {CASE_COLOURS[case]}}}"
-        for place, case in enumerate(CASES, start=1)
-    )
-    st.html(f"<style>{''.join(colours)}</style>")
+    st.html(f"<style>{_STAYS_IN_REACH}{_case_colours()}</style>")
     return choice
 
 
@@ -74,7 +82,9 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
     colouring = Colouring(choice.quantity, lists.bound(choice.quantity), every_token=EVERY in st.query_params)
     if found and lists.has_windows:
         chosen = lists.found(found, texts, choice.quantity)
-        explanation = f"{len(chosen)} of this neuron's examples contain “{found}”."
+        shown = f": the first {SHOWN_FOUND}" if len(chosen) > SHOWN_FOUND else ""
+        explanation = f"{len(chosen)} of this neuron's examples contain “{found}”{shown}."
+        chosen = chosen[:SHOWN_FOUND]
     else:
         chosen, explanation = lists.chosen(choice), _EXPLANATIONS[choice.kind]
     if not lists.has_windows:
@@ -114,12 +124,10 @@ def _say_how_to_compute_windows(view: NeuronView) -> None:
 
 
 def _opened(view: NeuronView, shown: list[Example]) -> Opened | None:
-    named = st.query_params.get(OPENED, "")
-    text = int(named) if named.isdecimal() and len(named) < 10 else None
-    if text is None or text not in {example.text for example in shown}:
-        return None
-    return Opened(text, view.token_ids(text))
+    named = st.query_params.get(OPENED)
+    example = next((each for each in shown if each.place == named), None)
+    return Opened(example.place, view.token_ids(example.text)) if example else None
 
 
-def _open_or_close(text: str) -> None:
-    write(OPENED, None if st.query_params.get(OPENED) == text else text)
+def _open_or_close(place: str) -> None:
+    write(OPENED, None if st.query_params.get(OPENED) == place else place)

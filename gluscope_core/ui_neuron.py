@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.cosines import cosines_html, sign_is_arbitrary, title_html
+from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
@@ -56,10 +57,11 @@ def _token_texts(_folder: str, sha256: str, _dataset: Dataset) -> TokenTexts:
     return TokenTexts(_dataset.vocab)
 
 
-def navigation(dataset: Dataset, neuron: NeuronId) -> None:
-    """Ways to other neurons, the sign convention, the link and downloads."""
+def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
+    """Ways to other neurons, the sign convention and the link; returns the bar that holds them."""
     go = go_to(NEURON)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with bar:
         for key, target in neighbours_in_order(dataset, neuron).items():
             step = partial(go, str(target))
             st.button(
@@ -76,7 +78,8 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> None:
         )
         names = {each.value: f"{each.value} signs" for each in conventions(dataset)}
         choose(SIGNS, "Sign convention", names, shown_convention(dataset).value, next(iter(names)))
-        show_html('<button data-copy="">copy link</button>', "copy")
+        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+    return bar
 
 
 def _random(dataset: Dataset) -> str:
@@ -134,7 +137,8 @@ def vectors(view: NeuronView) -> None:
         named = st.query_params.get(MATRIX)
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
-        show_html(token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset)), "tokens")
+        html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
+        show_html(html + scores_html(view.row), "tokens")
 
 
 def related(view: NeuronView) -> None:
@@ -149,7 +153,7 @@ def related(view: NeuronView) -> None:
 
 def downloads(view: NeuronView) -> None:
     """Files are written when they are asked for."""
-    with st.popover("Download", icon=":material/download:"):
+    with st.popover("Download", type="tertiary"):
         for kind, write_file in {
             "all of it, JSON": _json,
             "figures, CSV": _figures,

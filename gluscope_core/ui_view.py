@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 from streamlit.components.v2 import component
@@ -16,7 +17,12 @@ _VIEW = component(
 
 
 def show_html(
-    html: str, key: str, on_neuron: Callable[[str], None] | None = None, on_open: Callable[[str], None] | None = None
+    html: str,
+    key: str,
+    *,
+    width: Literal["stretch", "content"] = "stretch",
+    on_neuron: Callable[[str], None] | None = None,
+    on_open: Callable[[str], None] | None = None,
 ) -> None:
     """Everything that comes from texts or vocabularies is escaped in `html`."""
 
@@ -26,6 +32,7 @@ def show_html(
     _VIEW(
         key=key,
         data={"html": html},
+        width=width,
         on_neuron_change=used("neuron", on_neuron),
         on_open_change=used("open", on_open),
     )

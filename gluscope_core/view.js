@@ -11,14 +11,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
     restoreFocus(root, focused)
     root.querySelectorAll(".full").forEach(showInterest)
   }
-  const tip = root.querySelector(".tip") ?? root.appendChild(newTip())
-  const show = (event) => showTip(root, tip, event.target.closest?.("[data-v]"))
-  root.onpointerover = show
-  root.onfocusin = show
-  root.onpointerleave = () => { tip.hidden = true }
-  root.onfocusout = () => { tip.hidden = true }
-  root.onkeydown = (event) => moveAmongTokens(root, event)
+  if (!root.querySelector(".tip")) root.append(newTip())
   root.onclick = (event) => act(event, setTriggerValue)
+  if (!root.listens) listen(root)
+}
+
+function listen(root) {
+  root.listens = true
+  const show = (event) => showTip(root, event.target.closest?.("[data-v]"))
+  const hide = () => showTip(root, null)
+  root.addEventListener("pointerover", show)
+  root.addEventListener("pointerleave", hide)
+  root.addEventListener("focusin", show)
+  root.addEventListener("focusout", hide)
+  root.addEventListener("keydown", (event) => moveAmongTokens(root, event))
 }
 
 function act(event, setTriggerValue) {
@@ -49,7 +55,9 @@ function newTip() {
   return tip
 }
 
-function showTip(root, tip, token) {
+function showTip(root, token) {
+  const tip = root.querySelector(".tip")
+  if (!tip) return
   if (!token) { tip.hidden = true; return }
   const active = token.closest("[data-quantity]")?.dataset.quantity
   tip.replaceChildren(...token.dataset.v.split(" ").flatMap((value, at) => [NAMES[at], value.replaceAll("-", "−")].map((text) => {

@@ -34,7 +34,9 @@ def _token_list(tokens: pd.DataFrame, vector: Vector, sign: int, texts: TokenTex
         f'<q title="cosine {fixed(cosine, 3)}, dot product {exact(dot)}">{escape(texts.one(int(token)))}</q>'
         for token, dot, cosine in zip(listed["token"], listed["dot"], listed["cosine"], strict=True)
     )
-    strongest = f"<small>{fixed(float(listed['cosine'].iloc[0]))}</small>" if len(listed) else ""
+    strongest = (
+        f'<small title="cosine of the first">{fixed(float(listed["cosine"].iloc[0]))}</small>' if len(listed) else ""
+    )
     return f'<p class="tokens"><b>{_MARKS[sign]}</b>{strongest} {shown or "none"}</p>'
 
 

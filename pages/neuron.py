@@ -7,12 +7,13 @@ from gluscope_core.ui_examples import examples
 
 dataset = page_dataset()
 neuron = page_neuron(dataset)
-ui_neuron.navigation(dataset, neuron)
+bar = ui_neuron.navigation(dataset, neuron)
 with ui_neuron.where_data_would_be():
     view = NeuronView.of(dataset, neuron, ui_neuron.shown_convention(dataset))
+    with bar:
+        ui_neuron.downloads(view)
     ui_neuron.heading(view)
     ui_neuron.statistics(view)
     ui_neuron.vectors(view)
     examples(view)
     ui_neuron.related(view)
-    ui_neuron.downloads(view)
