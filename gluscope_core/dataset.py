@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -52,6 +52,10 @@ class Dataset:
     def neurons(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per neuron; `columns` limits what is read."""
         return self.read_table(NEURONS_TABLE.name, columns).to_pandas()
+
+    def neuron(self, layer: int, neuron: int) -> dict[str, Any]:
+        """All figures of one neuron."""
+        return self._existing_row(NEURONS_TABLE.name, NeuronId(layer, neuron)).to_pylist()[0]
 
     def examples(self, layer: int, neuron: int) -> pd.DataFrame:
         """One row per example of one neuron: `case`, `quantity` (null in random lists), `rank`, `value`, `text`

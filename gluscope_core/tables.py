@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,10 +40,10 @@ class TableFile:
         group = self._first_group_up_to(neuron_id)
         while group < self.metadata.num_row_groups and self._bounds(group)[0] <= neuron_id:
             rows = self.read_group(group)
-            keys = zip(rows.column(LAYER).to_pylist(), rows.column(NEURON).to_pylist(), strict=True)
-            for row, key in enumerate(keys):
-                if key == neuron_id:
-                    return rows.slice(row, 1)
+            layers, neurons = rows.column(LAYER).to_numpy(), rows.column(NEURON).to_numpy()
+            found = np.flatnonzero((layers == neuron_id.layer) & (neurons == neuron_id.neuron))
+            if len(found):
+                return rows.slice(int(found[0]), 1)
             group += 1
         return None
 

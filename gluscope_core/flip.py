@@ -1,0 +1,116 @@
+"""The other sign convention: what a neuron's figures become when its w_in and w_out both change sign."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gluscope_core.columns import NeuronColumn
+from gluscope_core.unpack import NeuronWeights
+from gluscope_core.vocabulary import (
+    CASES,
+    LISTS,
+    QUANTITIES,
+    TOKEN_LISTS,
+    Case,
+    Quantity,
+    Relation,
+    Stat,
+    Vector,
+    count_column,
+    freq_column,
+    freq_se_column,
+    post_in_column,
+    stat_column,
+)
+
+_NEGATED = (NeuronColumn.COS_GATE_IN, NeuronColumn.COS_GATE_OUT, NeuronColumn.UNEMBED_SKEW, NeuronColumn.FIRST_IN)
+_TURNED = (Quantity.POST, Quantity.IN)
+_BY_CASE = (freq_column, freq_se_column, count_column, post_in_column)
+_OPPOSITE = {Stat.MIN: Stat.MAX, Stat.MAX: Stat.MIN}
+
+_OWN_SIGN = {Relation.NEAR_IN, Relation.NEAR_OUT, Relation.READ_BY_GATE, Relation.READ_BY_IN, Relation.IN_READS}
+"""Relations by this neuron's w_in or w_out."""
+_OTHER_SIGN = {Relation.NEAR_IN, Relation.NEAR_OUT, Relation.READ_BY_IN, Relation.GATE_READS, Relation.IN_READS}
+"""Relations by the w_in or w_out of the other."""
+
+IsFlipped = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Of neurons by layer and number: 1 where the other convention turns them round too, 0 where not, NaN unknown."""
+
+
+def flip_figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the neurons table."""
+    flipped = dict(row)
+    for case in CASES:
+        for column in _BY_CASE:
+            flipped[column(case)] = row[column(case.mirrored)]
+        for quantity in QUANTITIES:
+            for stat in Stat:
+                flipped[stat_column(case, quantity, stat)] = _stat(row, case.mirrored, quantity, stat)
+    for column in _NEGATED:
+        flipped[column] = _negative(row[column])
+    return flipped
+
+
+def _stat(row: Mapping[str, Any], case: Case, quantity: Quantity, stat: Stat) -> float | None:
+    if quantity not in _TURNED or stat is Stat.STD:
+        return row[stat_column(case, quantity, stat)]
+    return _negative(row[stat_column(case, quantity, _OPPOSITE.get(stat, stat))])
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def flip_examples(examples: pd.DataFrame) -> pd.DataFrame:
+    """The lists, and the windows where there are any."""
+    flipped = examples.copy()
+    mirrored = {case.column: case.mirrored.column for case in CASES}
+    flipped["case"] = [mirrored[name] for name in examples["case"]]
+    turned = examples["quantity"].isna() | examples["quantity"].isin([quantity.value for quantity in _TURNED])
+    flipped["value"] = np.where(turned, -examples["value"], examples["value"])
+    if "in" in examples:
+        flipped["in"] = [-values for values in examples["in"]]
+    order = {(each.case.column, each.quantity): number for number, each in enumerate(LISTS)}
+    places = [order[key] for key in zip(flipped["case"], _quantities(flipped), strict=True)]
+    return flipped.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
+
+
+def _quantities(examples: pd.DataFrame) -> list[Quantity | None]:
+    return [Quantity(name) if isinstance(name, str) else None for name in examples["quantity"]]
+
+
+def flip_samples(samples: pd.DataFrame) -> pd.DataFrame:
+    return samples.assign(**{"in": -samples["in"]})
+
+
+def convert_weights(weights: NeuronWeights, *, own: bool, others: IsFlipped) -> NeuronWeights:
+    """`own`: whether this neuron is turned round. A cosine with another changes with each of the two that is; where
+    the other is not known, the column `certain` is False and the sign is that of before."""
+    related = weights.related
+    turned = others(related["layer"].to_numpy(), related["neuron"].to_numpy())
+    by_other = _is_one_of(related, _OTHER_SIGN)
+    changes = (own & _is_one_of(related, _OWN_SIGN)) ^ (by_other & (turned == 1))
+    return replace(
+        weights,
+        tokens=_flip_tokens(weights.tokens) if own else weights.tokens,
+        related=related.assign(
+            cosine=np.where(changes, -related["cosine"], related["cosine"]), certain=~(by_other & np.isnan(turned))
+        ),
+    )
+
+
+def _is_one_of(related: pd.DataFrame, relations: set[Relation]) -> np.ndarray:
+    return related["relation"].isin([relation.value for relation in relations]).to_numpy(bool)
+
+
+def _flip_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
+    """The lists for and against change places, of the vectors that are turned round."""
+    turned = tokens["vector"].isin([vector.value for vector in Vector if vector.changes_sign])
+    sign = np.where(turned, -1, 1)
+    flipped = tokens.assign(**{name: tokens[name].to_numpy() * sign for name in ("sign", "dot", "cosine")})
+    order = {(each.vector.value, each.matrix.value, each.sign): number for number, each in enumerate(TOKEN_LISTS)}
+    keys = zip(flipped["vector"], flipped["matrix"], flipped["sign"], strict=True)
+    return flipped.iloc[np.argsort([order[key] for key in keys], kind="stable")].reset_index(drop=True)

@@ -1,0 +1,96 @@
+"""One neuron as a page shows it: read from a dataset, in the sign convention that was asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gluscope_core.activations import activation
+from gluscope_core.columns import NeuronColumn, TextColumn
+from gluscope_core.dataset import Dataset
+from gluscope_core.examples_view import Example, Examples
+from gluscope_core.flip import convert_weights, flip_examples, flip_figures, flip_samples
+from gluscope_core.ids import NeuronId
+from gluscope_core.provenance import Source, read_source
+from gluscope_core.schema import LAYER, NEURON, TEXTS_TABLE
+from gluscope_core.unpack import NeuronWeights
+from gluscope_core.vocabulary import SignConvention
+
+
+@dataclass(frozen=True)
+class NeuronView:
+    dataset: Dataset
+    id: NeuronId
+    convention: SignConvention
+    turned: bool
+    """Whether this neuron's w_in and w_out have other signs here than in the dataset."""
+    row: Mapping[str, Any]
+    """Its figures."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, neuron: NeuronId, convention: SignConvention) -> "NeuronView":
+        row = dataset.neuron(*neuron)
+        turned = bool(row[NeuronColumn.FLIPPED]) and convention is not dataset.manifest.sign_convention
+        return cls(dataset, neuron, convention, turned, flip_figures(row) if turned else row)
+
+    @property
+    def is_arbitrary(self) -> bool:
+        """Where it is not known whether the neuron is flipped, one convention is all there is."""
+        return self.row[NeuronColumn.FLIPPED] is None
+
+    def examples(self) -> Examples:
+        frame = self.dataset.examples(*self.id)
+        return Examples(
+            flip_examples(frame) if self.turned else frame, activation(self.dataset.manifest.model.activation)
+        )
+
+    def samples(self) -> pd.DataFrame:
+        samples = self.dataset.samples(*self.id)
+        return flip_samples(samples) if self.turned else samples
+
+    def weights(self) -> NeuronWeights:
+        weights = self.dataset.weights(*self.id)
+        if self.convention is self.dataset.manifest.sign_convention:
+            return weights
+        return convert_weights(weights, own=self.turned, others=self._flipped)
+
+    def _flipped(self, layers: np.ndarray, neurons: np.ndarray) -> np.ndarray:
+        columns = [LAYER, NEURON, NeuronColumn.FLIPPED]
+        table = self.dataset.neurons(columns).set_index([LAYER, NEURON])[NeuronColumn.FLIPPED]
+        wanted = pd.MultiIndex.from_arrays([layers, neurons], names=[LAYER, NEURON])
+        return table.astype("float64").reindex(wanted).to_numpy()
+
+    def source(self, text: int) -> Source:
+        if not self.dataset.has(TEXTS_TABLE.name):
+            return Source()
+        source = self.dataset.text(text)[TextColumn.SOURCE]
+        return read_source(source if isinstance(source, str) else None)
+
+    def token_ids(self, text: int) -> list[int]:
+        ids = self.dataset.text(text)[TextColumn.INPUT_IDS]
+        return ids if isinstance(ids, list) else []
+
+    def sources(self, examples: list[Example]) -> dict[int, Source]:
+        return {example.text: self.source(example.text) for example in examples}
+
+
+def conventions(dataset: Dataset) -> tuple[SignConvention, ...]:
+    """Those that a dataset can be shown in, its own first."""
+    own = dataset.manifest.sign_convention
+    if own is SignConvention.UNKNOWN:
+        return (own,)
+    return own, SignConvention.RAW if own is SignConvention.ALIGNED else SignConvention.ALIGNED
+
+
+def neighbours_in_order(dataset: Dataset, neuron: NeuronId) -> dict[str, NeuronId | None]:
+    """Where the arrow keys lead; None at the edges."""
+    layers, last = list(dataset.manifest.layers), dataset.manifest.model.d_mlp - 1
+    at = layers.index(neuron.layer)
+    return {
+        "Left": NeuronId(neuron.layer, neuron.neuron - 1) if neuron.neuron > 0 else None,
+        "Right": NeuronId(neuron.layer, neuron.neuron + 1) if neuron.neuron < last else None,
+        "Up": NeuronId(layers[at + 1], neuron.neuron) if at + 1 < len(layers) else None,
+        "Down": NeuronId(layers[at - 1], neuron.neuron) if at > 0 else None,
+    }

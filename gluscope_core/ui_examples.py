@@ -1,0 +1,133 @@
+"""The examples on a neuron's page: they alone run again when another case, quantity or list is chosen."""
+
+from html import escape
+
+import streamlit as st
+
+from gluscope_core.examples_view import (
+    SHOWN_FOUND,
+    Choice,
+    Example,
+    Examples,
+    Kind,
+    came_next,
+    collapse,
+    fired_on,
+)
+from gluscope_core.formats import percent
+from gluscope_core.highlight import Colouring, ExamplesHtml, Opened, counts_html, legend_html
+from gluscope_core.neuron_view import NeuronView
+from gluscope_core.palette import CASE_COLOURS
+from gluscope_core.sign_table import has_statistics
+from gluscope_core.token_text import TokenTexts
+from gluscope_core.ui_neuron import token_texts, where_data_would_be
+from gluscope_core.ui_state import OPENED, choose, search, switch, write
+from gluscope_core.ui_view import show_html
+from gluscope_core.vocabulary import CASES, QUANTITIES, Case, freq_column
+
+CASE, QUANTITY, KIND, EVERY, FIND = "case", "quantity", "list", "all", "find"
+_EXPLANATIONS = {
+    Kind.TOP: "",
+    Kind.MID: "A uniform choice of the case's tokens, by |post|; before each the share of the case that it exceeds.",
+    Kind.RANDOM: "A uniform choice of the case's tokens.",
+    Kind.POSITIVE: "The strongest positive post, whichever case it comes from.",
+    Kind.NEGATIVE: "The strongest negative post, whichever case it comes from.",
+}
+
+
+_STAYS_IN_REACH = ".st-key-switches{position:sticky;top:3.6rem;z-index:20;backdrop-filter:blur(24px);padding:.3rem 0}"
+
+
+def _case_colours() -> str:
+    return "".join(
+        f".st-key-choose_{CASE} button:nth-of-type({place}){{box-shadow:inset 0 -3px {CASE_COLOURS[case]}}}"
+        for place, case in enumerate(CASES, start=1)
+    )
+
+
+@st.fragment
+def examples(view: NeuronView) -> None:
+    st.subheader("Examples", anchor="examples")
+    if not has_statistics(view.row):
+        st.caption("None: the dataset says nothing of activations.")
+        return
+    with st.container(gap="small"):
+        choice = _chosen(view)
+        found = search(FIND, "Search in all of this neuron's examples")
+        with where_data_would_be():
+            _show(view, choice, view.examples(), found)
+
+
+def _chosen(view: NeuronView) -> Choice:
+    """The switches, as the address has them."""
+    choice = Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
+    default = Choice()
+    case_labels = {case.code: f"{case.label} {_frequency(view, case)}" for case in CASES}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="switches"):
+        choose(CASE, "Case", case_labels, choice.case.code, default.case.code, disabled=not choice.kind.of_one_case)
+        labels = {quantity.label: quantity.label for quantity in QUANTITIES}
+        choose(QUANTITY, "Quantity", labels, choice.quantity.label, default.quantity.label)
+        choose(KIND, "List", {kind.value: kind.label for kind in Kind}, choice.kind, default.kind)
+        switch(EVERY, "colour all", "Colour tokens of every case, not only those of the example's")
+    st.html(f"<style>{_STAYS_IN_REACH}{_case_colours()}</style>")
+    return choice
+
+
+def _frequency(view: NeuronView, case: Case) -> str:
+    return percent(view.row[freq_column(case)]) if view.row[freq_column(case)] else "never"
+
+
+def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None:
+    texts = token_texts(view.dataset)
+    colouring = Colouring(choice.quantity, lists.bound(choice.quantity), every_token=EVERY in st.query_params)
+    if found and lists.has_windows:
+        chosen = lists.found(found, texts, choice.quantity)
+        shown = f": the first {SHOWN_FOUND}" if len(chosen) > SHOWN_FOUND else ""
+        explanation = f"{len(chosen)} of this neuron's examples contain “{found}”{shown}."
+        chosen = chosen[:SHOWN_FOUND]
+    else:
+        chosen, explanation = lists.chosen(choice), _EXPLANATIONS[choice.kind]
+    if not lists.has_windows:
+        _say_how_to_compute_windows(view)
+    if not chosen:
+        st.caption(_why_none(view, choice, found))
+        return
+    summary = _summary(chosen, explanation, colouring, texts) if lists.has_windows else ""
+    collapsed = collapse(chosen)
+    writer = ExamplesHtml(texts, colouring, view.sources(collapsed))
+    across = bool(found) or not choice.kind.of_one_case
+    html = summary + writer.listing(collapsed, _opened(view, collapsed), lists=across)
+    show_html(html, "examples", on_open=_open_or_close)
+
+
+def _summary(chosen: list[Example], explanation: str, colouring: Colouring, texts: TokenTexts) -> str:
+    said = f'<p class="explanation">{escape(explanation)}</p>' if explanation else ""
+    return (
+        f'<div class="summary">{said}{counts_html("fired on", fired_on(chosen), texts)}'
+        f"{counts_html('next tokens', came_next(chosen), texts)}{legend_html(colouring)}</div>"
+    )
+
+
+def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
+    if found:
+        return "No example contains it. Searching is exact but for upper and lower case."
+    if choice.kind.of_one_case and not view.row[freq_column(choice.case)]:
+        return f"{choice.case.label} never occurs for this neuron, so there are no examples of it."
+    return "No examples: no token has a value other than 0."
+
+
+def _say_how_to_compute_windows(view: NeuronView) -> None:
+    st.info(
+        f"The texts around these examples are not in the dataset: `python -m compute examples "
+        f"{view.dataset.folder.name} --neurons {view.id} --texts …` computes them. Here are the values and places."
+    )
+
+
+def _opened(view: NeuronView, shown: list[Example]) -> Opened | None:
+    named = st.query_params.get(OPENED)
+    example = next((each for each in shown if each.place == named), None)
+    return Opened(example.place, view.token_ids(example.text)) if example else None
+
+
+def _open_or_close(place: str) -> None:
+    write(OPENED, None if st.query_params.get(OPENED) == place else place)

@@ -1,0 +1,190 @@
+"""The parts of a neuron's page."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gluscope_core.columns import NeuronColumn
+from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, title_html
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import BadNeuronId, GluscopeError
+from gluscope_core.ids import NeuronId
+from gluscope_core.neuron_charts import density_chart, frequency_chart
+from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
+from gluscope_core.neuron_view import NeuronView, conventions, neighbours_in_order
+from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
+from gluscope_core.sign_table import has_statistics, table_html
+from gluscope_core.token_text import TokenTexts
+from gluscope_core.ui import NEURON, guard
+from gluscope_core.ui_state import choose, go_to
+from gluscope_core.ui_view import show_html
+from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
+from gluscope_core.weight_lists import related_html, token_lists_html
+
+SIGNS, MATRIX = "signs", "matrix"
+_ARROWS = {"Left": "Previous", "Right": "Next", "Up": "Layer up", "Down": "Layer down"}
+_ARBITRARY = (
+    "|cos(gate, in)| lies within the band of random directions, so which sign is the aligned one is nearly arbitrary: "
+    "prefer figures that do not depend on it, such as the frequency of x_gate > 0, |post|, act, or cos(in, out)."
+)
+
+
+@contextmanager
+def where_data_would_be() -> Iterator[None]:
+    """Errors that a user can do something about are shown in place of what could not be read."""
+    try:
+        yield
+    except GluscopeError as error:
+        guard(error)
+
+
+def shown_convention(dataset: Dataset) -> SignConvention:
+    named = st.query_params.get(SIGNS)
+    return next((each for each in conventions(dataset) if each.value == named), conventions(dataset)[0])
+
+
+def token_texts(dataset: Dataset) -> TokenTexts:
+    return _token_texts(str(dataset.folder), dataset.manifest.sha256, dataset)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _token_texts(_folder: str, sha256: str, _dataset: Dataset) -> TokenTexts:
+    del sha256  # by which vocabularies are told apart
+    return TokenTexts(_dataset.vocab)
+
+
+def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
+    """Ways to other neurons, the sign convention and the link; returns the bar that holds them."""
+    go = go_to(NEURON)
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with bar:
+        for key, target in neighbours_in_order(dataset, neuron).items():
+            step = partial(go, str(target))
+            st.button(
+                _ARROWS[key], key=f"go_{key}", shortcut=key, disabled=target is None, on_click=step, type="tertiary"
+            )
+        st.button("Random", key="go_random", on_click=lambda: go(_random(dataset)), type="tertiary")
+        st.text_input(
+            "Neuron",
+            key="go_named",
+            placeholder="31.9634 …",
+            label_visibility="collapsed",
+            width=110,
+            on_change=_go_named,
+        )
+        names = {each.value: f"{each.value} signs" for each in conventions(dataset)}
+        choose(SIGNS, "Sign convention", names, shown_convention(dataset).value, next(iter(names)))
+        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+    return bar
+
+
+def _random(dataset: Dataset) -> str:
+    width = dataset.manifest.model.d_mlp
+    return str(NeuronId(random.choice(dataset.manifest.layers), random.randrange(width)))  # noqa: S311
+
+
+def _go_named() -> None:
+    named = st.session_state["go_named"]
+    st.session_state["go_named"] = ""
+    try:
+        go_to(NEURON)(str(NeuronId.parse(named)))
+    except BadNeuronId as error:
+        st.toast(str(error))
+
+
+def heading(view: NeuronView) -> None:
+    manifest = view.dataset.manifest
+    has_cosines = view.row[NeuronColumn.COS_GATE_IN] is not None
+    cosines = cosines_html(view.row, manifest) if has_cosines else ""
+    show_html(title_html(view.row, manifest, str(view.id)) + cosines, "heading")
+    if not has_cosines:
+        st.caption("Cosines, class and role: `python -m compute weights --dataset DIR` computes them.")
+    elif sign_is_arbitrary(view.row, manifest.model.d_model):
+        st.caption(_ARBITRARY)
+
+
+def statistics(view: NeuronView) -> None:
+    """The paper's table, and the plane in which its cases are quadrants."""
+    if not has_statistics(view.row):
+        st.info(
+            "This dataset says nothing of activations: `python -m compute run --model M --texts T --out DIR` "
+            "computes how often each case occurs, and examples."
+        )
+        return
+    density, frequency, table = st.columns([4, 2.6, 6], gap="medium")
+    with density, where_data_would_be():
+        if view.dataset.has(SAMPLES_TABLE.name):
+            chart = density_chart(view.samples())
+            st.altair_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
+        else:
+            st.caption("No tokens were sampled (`--samples 0`), so there is no density to show.")
+    with frequency:
+        st.altair_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
+    with table:
+        show_html(f'<div class="scrolls">{table_html(view.row)}</div>', "table")
+
+
+def vectors(view: NeuronView) -> None:
+    st.subheader("Tokens that the vectors point to", anchor="tokens")
+    if not view.dataset.has(WEIGHTS_TABLE.name):
+        st.caption("`python -m compute weights --dataset DIR` computes them.")
+        return
+    with where_data_would_be():
+        named = st.query_params.get(MATRIX)
+        matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
+        choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
+        html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
+        show_html(html + scores_html(view.row), "tokens")
+
+
+def related(view: NeuronView) -> None:
+    st.subheader("Neighbours and links", anchor="related")
+    if not view.dataset.has(WEIGHTS_TABLE.name):
+        st.caption("`python -m compute weights --dataset DIR` computes them.")
+        return
+    with where_data_would_be():
+        html = related_html(view.weights().related, view.dataset.manifest, view.id.layer)
+        show_html(html, "related", on_neuron=go_to(NEURON))
+
+
+def downloads(view: NeuronView) -> None:
+    """Files are written when they are asked for."""
+    with st.popover("Download", type="tertiary"):
+        for kind, write_file in {
+            "all of it, JSON": _json,
+            "figures, CSV": _figures,
+            "examples, CSV": _examples,
+        }.items():
+            name, ending = kind.split(", ")
+            stem = f"{view.dataset.manifest.model.id.replace('/', '_')}_{view.id}"
+            st.download_button(
+                kind.capitalize().replace("json", "JSON").replace("csv", "CSV"),
+                lambda write_file=write_file: write_file(view),
+                file_name=f"{stem}_{name.split()[0]}.{ending.lower()}",
+                key=f"download_{name}",
+                on_click="ignore",
+                type="tertiary",
+            )
+        st.caption("Charts as PNG or SVG: the menu at a chart's corner.")
+
+
+def _texts_or_none(dataset: Dataset) -> TokenTexts | None:
+    return token_texts(dataset) if dataset.has(VOCAB_TABLE.name) else None
+
+
+def _json(view: NeuronView) -> bytes:
+    examples = view.examples().all() if has_statistics(view.row) else []
+    weights = view.weights() if view.dataset.has(WEIGHTS_TABLE.name) else None
+    return neuron_json(view, examples, weights, _texts_or_none(view.dataset))
+
+
+def _figures(view: NeuronView) -> bytes:
+    return figures_csv(view.row)
+
+
+def _examples(view: NeuronView) -> bytes:
+    return examples_csv(view.examples().all() if has_statistics(view.row) else [], _texts_or_none(view.dataset))

@@ -1,0 +1,38 @@
+"""HTML in pages: one component shows what the pure modules write, and tells which link or button was used."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+from streamlit.components.v2 import component
+
+_HERE = Path(__file__).parent
+_VIEW = component(
+    "gluscope_view",
+    html='<div class="view"></div>\n',
+    css=(_HERE / "view.css").read_text(),
+    js=(_HERE / "view.js").read_text(),
+)
+
+
+def show_html(
+    html: str,
+    key: str,
+    *,
+    width: Literal["stretch", "content"] = "stretch",
+    on_neuron: Callable[[str], None] | None = None,
+    on_open: Callable[[str], None] | None = None,
+) -> None:
+    """Everything that comes from texts or vocabularies is escaped in `html`."""
+
+    def used(trigger: str, then: Callable[[str], None] | None) -> Callable[[], None]:
+        return lambda: then(str(st.session_state[key][trigger])) if then else None
+
+    _VIEW(
+        key=key,
+        data={"html": html},
+        width=width,
+        on_neuron_change=used("neuron", on_neuron),
+        on_open_change=used("open", on_open),
+    )

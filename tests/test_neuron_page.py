@@ -1,0 +1,211 @@
+"""A neuron's page through the dashboard's entry point, in every state that a dataset can be in."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from transformers import LlamaForCausalLM
+
+from compute.config import WeightsConfig
+from compute.run import run
+from compute.weights import weights
+from gluscope_core.dataset import open_dataset
+from gluscope_core.discover import FOLDERS_VARIABLE
+from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
+from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
+from gluscope_core.neuron_view import NeuronView
+from gluscope_core.token_text import TokenTexts
+from gluscope_core.vocabulary import CASES, SignConvention, freq_column
+
+ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
+PAGE = "pages/neuron.py"
+
+
+@pytest.fixture(scope="module")
+def whole(config, model_folder, tmp_path_factory) -> Path:
+    """A dataset with everything in it."""
+    out = tmp_path_factory.mktemp("whole") / "tiny"
+    run(replace(config, out=out))
+    weights(WeightsConfig(dataset=out, model=str(model_folder), top_tokens=5, related=3))
+    return out
+
+
+@pytest.fixture
+def shelf(whole, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(whole, tmp_path / "tiny")
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "tiny"))
+    return tmp_path / "tiny"
+
+
+def opened(**parameters: str) -> AppTest:
+    app = AppTest.from_file(ENTRY, default_timeout=30)
+    for name, value in {"neuron": "1.3", **parameters}.items():
+        app.query_params[name] = value
+    app = app.switch_page(PAGE).run()
+    assert not app.exception, app.exception[0]
+    return app
+
+
+def html_of(app: AppTest, key: str) -> str:
+    """What one of the page's components shows."""
+    [found] = [each.proto for each in app.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
+    return json.loads(found.mixed.json if found.WhichOneof("data") == "mixed" else found.json)["html"]
+
+
+def first_place(app: AppTest) -> str:
+    return re.search(r'data-open="([0-9.]+)"', html_of(app, "examples"))[1]
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(each.value for each in [*app.warning, *app.error, *app.info, *app.caption])
+
+
+@pytest.mark.usefixtures("shelf")
+def test_everything_is_shown_without_a_click():
+    app = opened()
+    assert "<h1>1.3</h1>" in html_of(app, "heading")
+    assert html_of(app, "table").count("<tr") == 17
+    assert 'class="row"' in html_of(app, "examples")
+    assert "w_gate and w_in share" in html_of(app, "tokens")
+    assert html_of(app, "related").count("data-neuron") == 24
+    assert len(app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")) == 2
+    assert sum(len(each.proto.SerializeToString()) for each in app.get("bidi_component")) < 500_000
+
+
+@pytest.mark.usefixtures("shelf")
+def test_switches_change_the_examples_and_the_address():
+    app = opened()
+    before = html_of(app, "examples")
+    for key, value in {"case": "nn", "quantity": "gate", "list": "random", "signs": "raw", "matrix": "W_E"}.items():
+        app.button_group(key=f"choose_{key}").set_value(value).run()
+        assert app.query_params[key] == value
+    assert html_of(app, "examples") != before
+    assert 'data-quantity="gate"' in html_of(app, "examples")
+    app.toggle(key="switch_all").set_value(True).run()
+    assert app.query_params["all"] == "1"
+    app.button_group(key="choose_case").set_value("pp").run()
+    assert "case" not in app.query_params
+
+
+@pytest.mark.usefixtures("shelf")
+def test_the_address_decides_and_nonsense_in_it_is_ignored():
+    app = opened(case="gate-_in ", quantity="in", list="mid")
+    assert app.button_group(key="choose_case").value == "np"
+    assert app.button_group(key="choose_list").value == "mid"
+    app = opened(case="<x>", quantity="?", list="", signs="up", matrix="W", text="9.9.9")
+    assert app.button_group(key="choose_case").value == "pp"
+
+
+@pytest.mark.usefixtures("shelf")
+def test_ways_to_other_neurons_keep_the_rest_and_stop_at_the_edges():
+    app = opened(neuron="0.0", case="nn", text="3.4")
+    assert app.button(key="go_Left").disabled
+    assert app.button(key="go_Down").disabled
+    app.button(key="go_Right").click().run()
+    assert (app.query_params["neuron"], app.query_params["case"]) == ("0.1", "nn")
+    assert "text" not in app.query_params
+    app.button(key="go_Up").click().run()
+    assert app.query_params["neuron"] == "1.1"
+    app.text_input(key="go_named").set_value("L2N23").run()
+    assert app.query_params["neuron"] == "2.23"
+    assert app.button(key="go_Right").disabled
+    assert app.button(key="go_Up").disabled
+    app.text_input(key="go_named").set_value("nonsense").run()
+    assert app.query_params["neuron"] == "2.23"
+    app.button(key="go_random").click().run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_text_is_opened_whole():
+    assert 'class="full"' in html_of(opened(text=first_place(opened())), "examples")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_search():
+    app = opened()
+    app.text_input(key="search_find").set_value("no such thing").run()
+    assert app.query_params["find"] == "no such thing"
+    assert "No example contains it" in said(app)
+
+
+def test_with_lists_alone_values_and_places_are_shown(finished, tmp_path, monkeypatch):
+    bare = tmp_path / "bare"
+    shutil.copytree(finished, bare)
+    manifest = read_manifest(bare)
+    kept = tuple(file for file in manifest.files if file.table not in {"windows", "samples"})
+    (bare / MANIFEST_NAME).write_bytes(replace(manifest, files=kept).to_json())
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(bare))
+    app = opened()
+    assert "python -m compute examples bare --neurons 1.3" in said(app)
+    assert "position" in html_of(app, "examples")
+    assert "No tokens were sampled" in said(app)
+    assert "python -m compute weights" in said(app)
+    assert 'class="full"' in html_of(opened(text=first_place(app)), "examples")
+
+
+def test_weights_alone(model_folder, tmp_path, monkeypatch):
+    weights(WeightsConfig(model=str(model_folder), out=tmp_path / "weights", top_tokens=5, related=3))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "weights"))
+    app = opened(signs="raw")
+    assert "says nothing of activations" in said(app)
+    assert "w_out" in html_of(app, "tokens")
+
+
+@pytest.mark.parametrize(("table", "shown"), [("windows", "table"), ("samples", "examples"), ("weights", "examples")])
+def test_damage_is_told_where_the_data_would_be(shelf, table, shown):
+    for file in (shelf / table).iterdir():
+        content = bytearray(file.read_bytes())
+        content[-30] ^= 255
+        file.write_bytes(content)
+    app = opened()
+    assert "compute it again" in said(app)
+    assert html_of(app, shown)
+
+
+def test_a_dataset_that_is_being_updated_says_so(shelf):
+    (shelf / JOURNAL_NAME).write_text("{}")
+    assert "being updated" in said(opened())
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize("neuron", ["9.9", "nonsense", ""])
+def test_a_bad_link_offers_the_way_on(neuron):
+    app = opened(neuron=neuron)
+    assert app.error
+    assert app.get("page_link")
+
+
+def test_a_neuron_that_never_fires(config, model_folder, tmp_path, monkeypatch):
+    """Its w_in is 0, so every token lies on the border of the cases."""
+    model = LlamaForCausalLM.from_pretrained(model_folder)
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[3] = 0
+    model.save_pretrained(tmp_path / "model")
+    run(replace(config, model=str(tmp_path / "model"), out=tmp_path / "dead"))
+    weights(WeightsConfig(dataset=tmp_path / "dead", model=str(tmp_path / "model"), top_tokens=5, related=3))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "dead"))
+    app = opened()
+    assert html_of(app, "table").count(">never<") == 4
+    assert "gate+ in+ never occurs" in said(app)
+
+
+@pytest.mark.usefixtures("shelf")
+def test_downloads(whole):
+    dataset = open_dataset(whole)
+    view = NeuronView.of(dataset, NeuronId(1, 3), SignConvention.ALIGNED)
+    texts = TokenTexts(dataset.vocab)
+    content = json.loads(neuron_json(view, view.examples().all(), view.weights(), texts))
+    assert content["figures"] == pytest.approx(dataset.neuron(1, 3), nan_ok=True)
+    first = content["examples"][0]
+    assert first["window"]["tokens"][first["position"] - first["window"]["start"]] is not None
+    assert pd.read_csv(BytesIO(figures_csv(view.row)))[freq_column(CASES[0])][0] == view.row[freq_column(CASES[0])]
+    assert len(pd.read_csv(BytesIO(examples_csv(view.examples().all(), texts)))) == len(content["examples"])
