@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
+from streamlit.navigation.page import Page as StreamlitPage
 
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
@@ -22,8 +23,35 @@ DATASET, NEURON = "data", "neuron"
 OVERVIEW_PAGE, NEURON_PAGE, EXPLORE_PAGE = "pages/overview.py", "pages/neuron.py", "pages/explore.py"
 
 
+_ENTERED = "entered"
+
+
+def navigation() -> StreamlitPage:
+    """All pages; the chosen one is for the entry point to run."""
+    st.session_state[_ENTERED] = True
+    return st.navigation(
+        [
+            st.Page(ROOT / OVERVIEW_PAGE, title="Overview", icon=":material/home:", default=True),
+            st.Page(ROOT / NEURON_PAGE, title="Neuron", icon=":material/adjust:"),
+            st.Page(ROOT / EXPLORE_PAGE, title="Explore", icon=":material/scatter_plot:"),
+            st.Page(ROOT / "pages/methods.py", title="Methods", icon=":material/menu_book:"),
+            st.Page(ROOT / "pages/datasets.py", title="Datasets", icon=":material/database:"),
+        ],
+        position="top",
+    )
+
+
+def through_entry_point() -> None:
+    """Until somebody has been at the entry point, Streamlit takes `pages/` for the older kind of multipage app: whoever
+    follows a link to a page first gets the page alone. Naming the pages ends that."""
+    if _ENTERED not in st.session_state:
+        navigation()
+        st.rerun()
+
+
 def page_dataset() -> Dataset:
     """The dataset that the address names, or the first one found; else the page ends with an explanation."""
+    through_entry_point()
     found = [each for each in datasets_found() if each.dataset is not None]
     named = st.query_params.get(DATASET)
     if not found:

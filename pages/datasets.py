@@ -1,13 +1,13 @@
 """Which datasets there are."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-from gluscope_core.discover import FOLDERS_VARIABLE, find_datasets
+from gluscope_core.discover import FOLDERS_VARIABLE
+from gluscope_core.ui import datasets_found, through_entry_point
 
-found = find_datasets(Path(__file__).parent.parent)
+through_entry_point()
+found = datasets_found()
 opened = [each for each in found if each.dataset is not None]
 
 st.title("Datasets")
