@@ -1,0 +1,106 @@
+"""What a person does, in a real browser, on the bundled dataset."""
+
+import json
+import re
+
+import pytest
+
+from gluscope_core import open_dataset
+from tests.browser.conftest import BUNDLED
+
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def neuron() -> str:
+    """One that the bundled dataset has examples of, with neighbours on both sides."""
+    dataset = open_dataset(next(BUNDLED.iterdir()))
+    kept = dataset.read_table("windows", ["layer", "neuron"]).to_pylist()
+    return next(f"{row['layer']}.{row['neuron']}" for row in kept if row["layer"] == 8 and 0 < row["neuron"] < 1500)
+
+
+def test_the_first_visitor_may_follow_a_link_to_a_page(server, page, neuron):
+    """Before anybody has been at the entry point."""
+    page.goto(f"{server}/neuron?neuron={neuron}")
+    page.get_by_text("Frequency of the four cases").first.wait_for()
+    assert page.get_by_role("link", name="Explore").first.is_visible()
+
+
+def test_from_looking_up_to_a_link_that_somebody_else_opens(server, page, neuron, browser):
+    page.goto(server)
+    page.get_by_label("Look a neuron up").fill(neuron)
+    page.keyboard.press("Enter")
+    first = page.locator("[data-v][tabindex='0']").first
+    first.wait_for()
+    assert f"neuron={neuron}" in page.url
+    assert page.locator("[data-v][tabindex='0']").count() >= 8  # examples are read without a click
+    first.hover()
+    tip = page.locator(".tip:visible")
+    tip.wait_for()
+    assert re.search(r"gate.*in.*act.*post", tip.inner_text(), re.DOTALL)
+    page.get_by_role("radio", name="act", exact=True).click()
+    page.wait_for_url("**quantity=act**")
+    page.locator("body").click(position={"x": 5, "y": 500})
+    page.keyboard.press("ArrowRight")
+    following = f"{neuron.split('.')[0]}.{int(neuron.split('.')[1]) + 1}"
+    page.wait_for_url(f"**neuron={following}**")
+    assert "quantity=act" in page.url
+    page.get_by_text(following, exact=True).first.wait_for()
+    page.get_by_role("button", name="copy link").click()
+    page.get_by_text("copied").wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    elsewhere = browser.new_context().new_page()
+    elsewhere.goto(link)
+    elsewhere.get_by_text(following, exact=True).first.wait_for(timeout=60_000)
+    elsewhere.context.close()
+
+
+def test_a_neuron_without_examples_has_its_page(server, page):
+    page.goto(f"{server}/neuron?neuron=11.100")
+    page.get_by_text("Frequency of the four cases").first.wait_for()
+    page.get_by_text("keeps those of some only").first.wait_for()
+
+
+@pytest.mark.parametrize(("named", "said"), [("99.1", "does not exist"), ("rubbish", "rubbish"), ("", "No neuron")])
+def test_wrong_links_say_what_is_wrong_and_offer_a_way_on(server, page, named, said):
+    page.goto(f"{server}/neuron?neuron={named}")
+    page.get_by_text(said).first.wait_for()
+    page.get_by_role("link", name="Look a neuron up").click()
+    page.get_by_label("Look a neuron up").wait_for()
+
+
+def test_downloads(server, page, neuron):
+    page.goto(f"{server}/neuron?neuron={neuron}")
+    page.get_by_text("Download").first.click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="All of it").click()
+    found = json.loads(started.value.path().read_text())
+    assert found
+
+
+@pytest.mark.parametrize("path", ["", "neuron?neuron=8.997", "explore", "methods"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_barriers(server, browser, path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme).new_page()
+    page.goto(f"{server}/{path}")
+    page.locator("canvas, .examples, .katex").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(2_000)
+    found = axe.Axe().run(page).response["violations"]
+    page.context.close()
+    ours = [each for each in found if each["impact"] in SERIOUS and not _is_streamlits(each)]
+    assert [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in ours] == []
+
+
+def _is_streamlits(violation: dict) -> bool:
+    """In the frame around our pages, or in its widgets, which no setting of ours changes."""
+    return all("stApp" in node["html"] or "data-testid" in node["html"] for node in violation["nodes"])
+
+
+def test_narrow(server, browser, neuron):
+    page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{server}/neuron?neuron={neuron}")
+    page.locator("[data-v][tabindex='0']").first.wait_for(timeout=60_000)
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    page.context.close()
+    assert overflow <= 1
