@@ -14,6 +14,7 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, BadSettings
 from gluscope_core.explore_charts import PICK
 from gluscope_core.ids import NeuronId
+from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
@@ -91,9 +92,11 @@ def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str],
         metric = find(asked)
         if metric and metric.key in options:
             st.session_state[key] = metric.key
+            del st.query_params[key]  # the control then writes it as it spells it
+            st.rerun()
         else:
             why = "is not in this dataset" if metric else "is nothing that can be shown"
-            st.warning(f"`{key}={asked[:60]}` {why}: here is {options[default]} instead.")
+            st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
     names = [default, *(name for name in options if name != default)]
     return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
 
@@ -103,7 +106,7 @@ def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
     try:
         return parse_layers(text, existing)
     except BadSettings as error:
-        st.warning(f"{error}. All layers are shown.")
+        st.warning(f"{escaped(str(error))}. All layers are shown.")
         return list(existing)
 
 
@@ -142,7 +145,7 @@ def show_card(dataset: Dataset) -> None:
         neuron = NeuronId.parse(text)
         row = named_neuron(dataset.read_table(NEURONS_TABLE.name, words.CARD_COLUMNS, neuron.layer).to_pandas()).iloc[0]
     except (BadNeuronId, IndexError, ValueError):
-        st.caption(f"`neuron={text[:40]}` is no neuron of this dataset.")
+        st.caption(f"{code(f'neuron={text[:40]}')} is no neuron of this dataset.")
         return
     with st.container(border=True, gap="small"):
         address = ui.address(neuron=str(neuron))
