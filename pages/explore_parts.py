@@ -61,6 +61,7 @@ def choose(dataset: Dataset) -> Choices:
     manifest = dataset.manifest
     metrics = {metric.key: metric for metric in available(manifest)}
     labels = {key: metric.label for key, metric in metrics.items()}
+    _spell_out(labels)
     defaults = words.default_pair(manifest)
     kinds = {kind.value: kind.value for kind in Plain if manifest.weights or kind is Plain.NONE}
     slots = st.columns([3, 3, 1.6, 2.2, 0.9], vertical_alignment="bottom", gap="small")
@@ -89,16 +90,19 @@ def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str],
     """One of some options, kept in the address, which may name a metric by its label, key or column."""
     asked = st.query_params.get(key)
     if key not in st.session_state and asked is not None and asked not in options.values():
-        metric = find(asked)
-        if metric and metric.key in options:
-            st.session_state[key] = metric.key
-            del st.query_params[key]  # the control then writes it as it spells it
-            st.rerun()
-        else:
-            why = "is not in this dataset" if metric else "is nothing that can be shown"
-            st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
+        why = "is not in this dataset" if find(asked) else "is nothing that can be shown"
+        st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
     names = [default, *(name for name in options if name != default)]
     return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
+
+
+def _spell_out(labels: dict[str, str]) -> None:
+    """Goes on to the address with the labels of metrics that it names by key or column: a control cannot write into
+    the address before it exists, and would drop what is not one of its options."""
+    given = {key: find(st.query_params[key]) for key in (X, Y, COLOUR) if key in st.query_params}
+    spelled = {key: labels[metric.key] for key, metric in given.items() if metric and metric.key in labels}
+    if any(st.query_params[key] != label for key, label in spelled.items()):
+        st.switch_page(ui.EXPLORE_PAGE, query_params={**st.query_params.to_dict(), **spelled})
 
 
 def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
