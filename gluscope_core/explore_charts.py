@@ -84,12 +84,9 @@ def density(cells: Grid, look: Look, picked: pd.DataFrame) -> alt.LayerChart:
             x2="x_to:Q",
             y=alt.Y("y_from:Q", axis=y_axis, scale=alt.Scale(zero=False, nice=False)),
             y2="y_to:Q",
-            opacity=alt.Opacity(
-                "count:Q", scale=scale, legend=alt.Legend(title="neurons in a cell", orient="top", values=_powers(data))
-            ),
+            opacity=alt.Opacity("count:Q", scale=scale, legend=_counts(data)),
             tooltip=tooltip,
-            **_colour(data, look, shapes=False),
-            stroke=_colour(data, look, shapes=False)["color"] if look.colour_name is None else alt.value(None),
+            **_colour(data, look, cells=True),
         )
         .add_params(
             alt.selection_point(name=PICK, fields=["cell"], on="click", clear="dblclick"),
@@ -149,20 +146,31 @@ def _positions(look: Look) -> tuple[alt.X, alt.Y]:
     return alt.X("plot_x:Q", axis=x_axis, scale=scale), alt.Y("plot_y:Q", axis=y_axis, scale=scale)
 
 
-def _colour(data: pd.DataFrame, look: Look, *, shapes: bool = True) -> dict[str, Any]:
+def _colour(data: pd.DataFrame, look: Look, *, cells: bool = False) -> dict[str, Any]:
+    """Cells have an outline of their own colour, so that no background shows between them."""
     if look.colour_name is None:
-        return {"color": alt.value(PLAIN_MARK)}
-    if pd.api.types.is_numeric_dtype(data["colour"]):
-        legend = alt.Legend(title=look.colour_name, orient="top", gradientLength=160)
-        return {"color": alt.Color("colour:Q", scale=alt.Scale(range=list(LOW_TO_HIGH)), legend=legend)}
+        return {"color": alt.value(PLAIN_MARK), **({"stroke": alt.value(PLAIN_MARK)} if cells else {})}
     present = [name for name in _KIND_COLOURS if name in set(data["colour"].dropna())]
-    legend = alt.Legend(title=look.colour_name, orient="top", columns=3, labelLimit=240, symbolOpacity=1)
-    scale = alt.Scale(domain=present, range=[_KIND_COLOURS[name] for name in present])
-    found: dict[str, Any] = {"color": alt.Color("colour:N", scale=scale, legend=legend)}
-    if shapes:
+    if pd.api.types.is_numeric_dtype(data["colour"]):
+        title = f"mean {look.colour_name}" if cells else look.colour_name
+        legend = alt.Legend(title=title, orient="top", gradientLength=160)
+        field, scale = "colour:Q", alt.Scale(range=list(LOW_TO_HIGH))
+    else:
+        legend = alt.Legend(title=look.colour_name, orient="top", columns=3, labelLimit=240, symbolOpacity=1)
+        field, scale = "colour:N", alt.Scale(domain=present, range=[_KIND_COLOURS[name] for name in present])
+    found: dict[str, Any] = {"color": alt.Color(field, scale=scale, legend=legend)}
+    if cells:
+        found["stroke"] = alt.Stroke(field, scale=scale, legend=None)
+    elif field.endswith("N"):
         forms = ["triangle-up" if name.startswith(_ATYPICAL) else "circle" for name in present]
-        found["shape"] = alt.Shape("colour:N", scale=alt.Scale(domain=present, range=forms), legend=legend)
+        found["shape"] = alt.Shape(field, scale=alt.Scale(domain=present, range=forms), legend=legend)
     return found
+
+
+def _counts(cells: pd.DataFrame) -> alt.Legend:
+    return alt.Legend(
+        title="neurons in a cell", orient="top", values=_powers(cells), symbolFillColor=NEUTRAL, symbolStrokeWidth=0
+    )
 
 
 def _class_colours() -> dict[str, str]:

@@ -10,6 +10,7 @@ from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.correlation import Coefficients, Correlations, Estimate, Range
 from gluscope_core.manifest import Manifest
+from gluscope_core.markdown import escaped
 from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, missing_stages
 from gluscope_core.pairs import Pair
 from gluscope_core.schema import COSINES, LAYER, NEURON
@@ -177,7 +178,7 @@ def card(row: Mapping[str, Any]) -> str:
         for name in COSINES
         if pd.notna(row[name])
     ]
-    kinds = [f"**{row[name]}**" for name in (NeuronColumn.IO_CLASS, NeuronColumn.ROLE) if pd.notna(row[name])]
+    kinds = [f"**{escaped(row[name])}**" for name in (NeuronColumn.IO_CLASS, NeuronColumn.ROLE) if pd.notna(row[name])]
     lines = [" · ".join(kinds), _small("  ".join(cosines))]
     if any(pd.notna(row[freq_column(case)]) for case in CASES):
         lines.append("| | gate− | gate+ |\n|---|---|---|\n" + "\n".join(_half(row, sign) for sign in (1, -1)))

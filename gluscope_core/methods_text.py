@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gluscope_core.manifest import Manifest, RolesRecord, RunRecord, TextsRecord
+from gluscope_core.markdown import code, escaped
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
 
@@ -42,7 +43,7 @@ x_\text{{in}} = \langle w_\text{{in}}, x\rangle,\qquad
 x \leftarrow x + \text{{post}}\cdot w_\text{{out}}
 $$
 
-with $\phi$ = `{manifest.model.activation}` in this model.
+with $\phi$ = {code(manifest.model.activation)} in this model.
 
 | quantity | meaning | in column names |
 |---|---|---|
@@ -75,7 +76,8 @@ f_c = \frac{{1}}{{N}}\sum_t c_t,\qquad
 $$
 
 over $T$ texts, of which text $t$ has $n_t$ counted tokens, $c_t$ of them in the case, and $N = \sum_t n_t$.
-Here **N = {run.counted_tokens:,} counted tokens** of {texts.texts:,} texts. {_skipped(run)} {texts.bos_policy}.
+Here **N = {run.counted_tokens:,} counted tokens** of {texts.texts:,} texts. {_skipped(run)}
+{escaped(texts.bos_policy)}.
 
 The error takes **texts as clusters**: tokens of one text resemble each other, so that the binomial error
 $\sqrt{{f(1-f)/N}}$ is several times too small. It is an error of the choice of texts of this kind, not of the kind of
@@ -255,7 +257,8 @@ def provenance(manifest: Manifest) -> list[tuple[str, str]]:
         *(_of_run(manifest.run) if manifest.run else []),
         ("stages", ", ".join(manifest.stages)),
         ("software", f"GLUScope {made.gluscope}, Python {made.python}, PyTorch {made.torch}"),
-        ("", f"Transformers {made.transformers}, PyArrow {made.pyarrow}; {made.device}, {made.threads} threads"),
+        ("libraries", f"Transformers {made.transformers}, PyArrow {made.pyarrow}"),
+        ("device", f"{made.device}, {made.threads} threads"),
         ("manifest's SHA-256", manifest.sha256),
     ]
 

@@ -29,7 +29,8 @@ chosen = everything.of_layers(choices.layers)
 neurons = placed(chosen.neurons, by_rank=choices.by_rank)
 key = (manifest.sha256, x.key, y.key)
 by_layer = parts.correlated(everything.neurons, key)
-found = parts.correlated(chosen.neurons, (*key, *choices.layers))
+all_chosen = len(choices.layers) == len(manifest.layers)
+found = by_layer if all_chosen else parts.correlated(chosen.neurons, (*key, *choices.layers))
 
 plot, side = st.columns([2.1, 1], gap="medium")
 with plot:

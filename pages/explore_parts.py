@@ -14,6 +14,7 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, BadSettings
 from gluscope_core.explore_charts import PICK
 from gluscope_core.ids import NeuronId
+from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
@@ -60,6 +61,7 @@ def choose(dataset: Dataset) -> Choices:
     manifest = dataset.manifest
     metrics = {metric.key: metric for metric in available(manifest)}
     labels = {key: metric.label for key, metric in metrics.items()}
+    _spell_out(labels)
     defaults = words.default_pair(manifest)
     kinds = {kind.value: kind.value for kind in Plain if manifest.weights or kind is Plain.NONE}
     slots = st.columns([3, 3, 1.6, 2.2, 0.9], vertical_alignment="bottom", gap="small")
@@ -88,14 +90,19 @@ def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str],
     """One of some options, kept in the address, which may name a metric by its label, key or column."""
     asked = st.query_params.get(key)
     if key not in st.session_state and asked is not None and asked not in options.values():
-        metric = find(asked)
-        if metric and metric.key in options:
-            st.session_state[key] = metric.key
-        else:
-            why = "is not in this dataset" if metric else "is nothing that can be shown"
-            st.warning(f"`{key}={asked[:60]}` {why}: here is {options[default]} instead.")
+        why = "is not in this dataset" if find(asked) else "is nothing that can be shown"
+        st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
     names = [default, *(name for name in options if name != default)]
     return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
+
+
+def _spell_out(labels: dict[str, str]) -> None:
+    """Goes on to the address with the labels of metrics that it names by key or column: a control cannot write into
+    the address before it exists, and would drop what is not one of its options."""
+    given = {key: find(st.query_params[key]) for key in (X, Y, COLOUR) if key in st.query_params}
+    spelled = {key: labels[metric.key] for key, metric in given.items() if metric and metric.key in labels}
+    if any(st.query_params[key] != label for key, label in spelled.items()):
+        st.switch_page(ui.EXPLORE_PAGE, query_params={**st.query_params.to_dict(), **spelled})
 
 
 def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
@@ -103,7 +110,7 @@ def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
     try:
         return parse_layers(text, existing)
     except BadSettings as error:
-        st.warning(f"{error}. All layers are shown.")
+        st.warning(f"{escaped(str(error))}. All layers are shown.")
         return list(existing)
 
 
@@ -142,7 +149,7 @@ def show_card(dataset: Dataset) -> None:
         neuron = NeuronId.parse(text)
         row = named_neuron(dataset.read_table(NEURONS_TABLE.name, words.CARD_COLUMNS, neuron.layer).to_pandas()).iloc[0]
     except (BadNeuronId, IndexError, ValueError):
-        st.caption(f"`neuron={text[:40]}` is no neuron of this dataset.")
+        st.caption(f"{code(f'neuron={text[:40]}')} is no neuron of this dataset.")
         return
     with st.container(border=True, gap="small"):
         address = ui.address(neuron=str(neuron))

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from gluscope_core import methods_text, ui
+from gluscope_core.markdown import code, escaped
 
 manifest = ui.page_dataset().manifest
-st.markdown(f"### Methods · {manifest.model.id}")
+st.markdown(f"### Methods · {escaped(manifest.model.id)}")
 text, source = st.columns([1.9, 1], gap="large")
 with text:
     for section in methods_text.sections(manifest):
@@ -14,7 +15,7 @@ with text:
 with source:
     st.subheader("This dataset", divider="gray")
     for name, value in methods_text.provenance(manifest):
-        st.caption(f"{name}  \n`{value}`" if name else f"`{value}`")
+        st.markdown(f":small[:gray[{name}]]  \n{code(value)}")
     st.subheader("How to cite", divider="gray")
     st.markdown("The tool and its definitions of cases; the classes and roles:")
     st.code(methods_text.CITATIONS, language="latex", wrap_lines=True)
