@@ -139,6 +139,7 @@ class ExamplesHtml:
             before, end = self._plain(tokens[: example.position]), example.position + 1
             after = f"<b class=t>{escape(self._texts.one(int(tokens[example.position])))}</b>"
         else:
+            before, after = (part.replace("↵<", "↵\n<") for part in (before, after))
             before = self._plain(tokens[: example.start]) + before
         whole = f"{before}{after}{self._plain(tokens[end:])}"
         return f'<div class="full" role="row"><span role="cell" dir="auto">{whole}</span></div>'

@@ -21,25 +21,29 @@ _GREY = "#8a9099"
 def frequency_chart(row: Mapping[str, Any]) -> alt.LayerChart | alt.FacetChart:
     """Four squares around the origin, as large as the cases are frequent."""
     frame = pd.DataFrame([_square(case, row[freq_column(case)] or 0.0) for case in CASES])
-    axes: dict[str, Any] = {"scale": alt.Scale(domain=[-1, 1]), "axis": None}
+    axes: dict[str, Any] = {"scale": alt.Scale(domain=[-1, 1], nice=False), "axis": None}
+    upright: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-1.36, 1.36], nice=False),
+        "axis": None,
+    }  # room for the labels
     squares = (
         alt.Chart(frame)
         .mark_rect(opacity=0.85)
         .encode(
             x=alt.X("from_x:Q", **axes),
             x2="to_x:Q",
-            y=alt.Y("from_y:Q", **axes),
+            y=alt.Y("from_y:Q", **upright),
             y2="to_y:Q",
             color=alt.Color("case:N", scale=_COLOUR, legend=None),
             tooltip=["case", "share"],
         )
     )
-    labels = [_labels(frame, axes, sign, text) for sign in SIGNS for text in ("case", "share")]
+    labels = [_labels(frame, (axes, upright), sign, text) for sign in SIGNS for text in ("case", "share")]
     title = _title("Frequency of the four cases", "area: share of the counted tokens")
-    return alt.layer(squares, *_cross(**axes), *labels).properties(title=title, height=350)
+    return alt.layer(squares, *_cross(axes, upright), *labels).properties(title=title, height=350)
 
 
-def _labels(frame: pd.DataFrame, axes: dict[str, Any], gate_sign: int, text: str) -> alt.Chart:
+def _labels(frame: pd.DataFrame, axes: tuple[dict[str, Any], dict[str, Any]], gate_sign: int, text: str) -> alt.Chart:
     """In the outer corners, the share below the name of its case."""
     here = frame[frame["corner_x"] == gate_sign].reset_index(drop=True)
     return (
@@ -50,7 +54,7 @@ def _labels(frame: pd.DataFrame, axes: dict[str, Any], gate_sign: int, text: str
             fontSize=12,
             color=_GREY,
         )
-        .encode(x=alt.X("corner_x:Q", **axes), y=alt.Y("corner_y:Q", **axes), text=f"{text}:N")
+        .encode(x=alt.X("corner_x:Q", **axes[0]), y=alt.Y("corner_y:Q", **axes[1]), text=f"{text}:N")
     )
 
 
@@ -65,7 +69,7 @@ def _square(case: Case, share: float) -> dict[str, Any]:
         "from_y": min(0.0, y * side),
         "to_y": max(0.0, y * side),
         "corner_x": float(x),
-        "corner_y": 0.9 * y,
+        "corner_y": 1.18 * y,
     }
 
 
@@ -73,11 +77,11 @@ def _title(text: str, subtitle: str) -> alt.Title:
     return alt.Title(text, subtitle=subtitle, subtitleColor=_GREY, fontSize=14, anchor="start")
 
 
-def _cross(**axes: Any) -> list[alt.Chart]:
+def _cross(across_axis: Any = None, up_axis: Any = None) -> list[alt.Chart]:
     zero = alt.Chart(pd.DataFrame({"zero": [0]}))
     style = {"color": _GREY, "strokeWidth": 1}
     across, up = zero.mark_rule(**style), zero.mark_rule(**style)
-    return [across.encode(x=alt.X("zero:Q", **axes)), up.encode(y=alt.Y("zero:Q", **axes))]
+    return [across.encode(x=alt.X("zero:Q", **(across_axis or {}))), up.encode(y=alt.Y("zero:Q", **(up_axis or {})))]
 
 
 def density_chart(samples: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:

@@ -35,11 +35,6 @@ class NeuronView:
         turned = bool(row[NeuronColumn.FLIPPED]) and convention is not dataset.manifest.sign_convention
         return cls(dataset, neuron, convention, turned, flip_figures(row) if turned else row)
 
-    @property
-    def is_arbitrary(self) -> bool:
-        """Where it is not known whether the neuron is flipped, one convention is all there is."""
-        return self.row[NeuronColumn.FLIPPED] is None
-
     def examples(self) -> Examples:
         frame = self.dataset.examples(*self.id)
         return Examples(

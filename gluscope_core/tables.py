@@ -28,6 +28,7 @@ class TableFile:
         self.record = record
         self.metadata = self._guard(lambda: parse_footer(self._verified_footer()))
         self._check_columns()
+        self._last_group: tuple[int, pa.Table] | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         return self._guard(lambda: self._open().read(self._projection(columns)))
@@ -39,13 +40,21 @@ class TableFile:
         """The row of one neuron, reading only its row group; None where the file has no such row."""
         group = self._first_group_up_to(neuron_id)
         while group < self.metadata.num_row_groups and self._bounds(group)[0] <= neuron_id:
-            rows = self.read_group(group)
+            rows = self._kept_group(group)
             layers, neurons = rows.column(LAYER).to_numpy(), rows.column(NEURON).to_numpy()
             found = np.flatnonzero((layers == neuron_id.layer) & (neurons == neuron_id.neuron))
             if len(found):
                 return rows.slice(int(found[0]), 1)
             group += 1
         return None
+
+    def _kept_group(self, group: int) -> pa.Table:
+        """The last one is kept: who reads a neuron often reads its neighbours next."""
+        kept = self._last_group
+        if kept is None or kept[0] != group:
+            kept = group, self.read_group(group)
+            self._last_group = kept
+        return kept[1]
 
     def read_at(self, row: int) -> pa.Table:
         """The row at a place in the file, reading only its row group."""

@@ -35,7 +35,11 @@ _EXPLANATIONS = {
 }
 
 
-_STAYS_IN_REACH = ".st-key-switches{position:sticky;top:3.6rem;z-index:20;backdrop-filter:blur(24px);padding:.3rem 0}"
+_STAYS_IN_REACH = (
+    "@media (max-width:900px){div:has(>.st-key-switches),.st-key-switches{display:contents}"
+    f".st-key-choose_{CASE}{{position:sticky;top:3.6rem;z-index:20;backdrop-filter:blur(24px)}}}}"
+)
+"""On narrow screens the switches are one below the other, and the first stays while one scrolls."""
 
 
 def _case_colours() -> str:

@@ -51,7 +51,7 @@ def shared_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
 def _shared(tokens: pd.DataFrame, texts: TokenTexts) -> str:
     shown = "".join(
         f'<q title="cosine with w_gate {fixed(gate, 3)}, with w_in {fixed(linear, 3)}">{escape(texts.one(int(token)))}'
-        f"</q><small>{_MARKS[1 if gate > 0 else -1]}{_MARKS[1 if linear > 0 else -1]}</small> "
+        f"</q><small>{_MARKS[1 if gate > 0 else -1]} {_MARKS[1 if linear > 0 else -1]}</small> "
         for token, gate, linear in shared_tokens(tokens)[["token", "cosine_gate", "cosine_in"]].itertuples(index=False)
     )
     explanation = "tokens in a list of w_gate and in one of w_in, with the sign in each"
