@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: app test test-slow check docs demo-data bench bench-gpu clean
+.PHONY: app test test-slow check docs screenshots demo-data bench bench-gpu clean
 
 app: .venv/app-installed
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -23,6 +23,9 @@ check: .venv/dev-installed
 
 docs: .venv/dev-installed
 	$(BIN)/python -m compute.models_page > docs/models.md
+
+screenshots: .venv/dev-installed
+	$(BIN)/python -m tests.browser.screenshots
 
 # The dataset that comes with this repository, by the real pipeline: about an hour on two cores.
 DEMO := build/demo

@@ -125,7 +125,8 @@ def statistics(view: NeuronView) -> None:
     with frequency:
         st.altair_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
     with table:
-        show_html(f'<div class="scrolls">{table_html(view.row)}</div>', "table")
+        frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
+        show_html(frame.format(table_html(view.row)), "table")
 
 
 def vectors(view: NeuronView) -> None:

@@ -40,7 +40,7 @@ def test_from_looking_up_to_a_link_that_somebody_else_opens(server, page, neuron
     assert re.search(r"gate.*in.*act.*post", tip.inner_text(), re.DOTALL)
     page.get_by_role("radio", name="act", exact=True).click()
     page.wait_for_url("**quantity=act**")
-    page.locator("body").click(position={"x": 5, "y": 500})
+    page.get_by_text("Tokens that the vectors point to").click()
     page.keyboard.press("ArrowRight")
     following = f"{neuron.split('.')[0]}.{int(neuron.split('.')[1]) + 1}"
     page.wait_for_url(f"**neuron={following}**")
