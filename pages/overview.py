@@ -1,6 +1,7 @@
 """What a dataset holds, and ways into it."""
 
 import random
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -62,7 +63,8 @@ if striking is not None:
     )
     table = striking_table(striking, rows=40)
     table["link"] = [
-        f"/neuron?neuron={neuron}&case={code}" for neuron, code in zip(table["neuron"], table["code"], strict=True)
+        f"/neuron?{urlencode(address(neuron=neuron, case=code))}"
+        for neuron, code in zip(table["neuron"], table["code"], strict=True)
     ]
     st.dataframe(
         table.drop(columns="code"),
