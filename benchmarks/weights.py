@@ -1,7 +1,7 @@
 """W1 and W2: what the stage `weights` takes, on SmolLM2-135M.
 
 W1 is the seconds of `weights --parts none` as a user starts it. W2 is the time of everything over that of the products
-and selections that it cannot do without, as torch has them, for a tenth of SmolLM2's neurons and all of its tokens."""
+and selections that it cannot do without, as torch has them, for two of its layers and all of its tokens."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ from compute.weights.tokens import TokenDirections, list_tokens, moments
 from gluscope_core.vocabulary import MATRICES, VECTORS
 
 PAIRS = 5
-LAYERS, PER_LAYER, D_MODEL, TOKENS = 3, 1536, 576, 49152
+LAYERS, PER_LAYER, D_MODEL, TOKENS = 2, 1536, 576, 49152
 K, RELATED = 16, 8
 _AT_ONCE = 1024
 
