@@ -383,3 +383,12 @@ def test_texts_that_nobody_fires_on(tmp_path, model_folder):
     found = open_dataset(tmp_path / "out").token_neurons(3)
     assert set(found["before"].dropna()) == {False}
     assert not list(map(str, verify(tmp_path / "out")))
+
+
+def test_a_model_in_several_files(shelf, tmp_path):
+    model = random_model("llama")
+    model.save_pretrained(tmp_path / "sharded", max_shard_size="8KB")
+    assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 2
+    weights(WeightsConfig(model=str(tmp_path / "sharded"), out=tmp_path / "out", parts=()))
+    whole = analysed("llama", shelf)[1].neurons(["cos_in_out", "norm_gate", "io_class"])
+    pd.testing.assert_frame_equal(open_dataset(tmp_path / "out").neurons(list(whole)), whole)
