@@ -155,7 +155,7 @@ class _Safetensors:
 
 
 class _GGUF:
-    """A GGUF file under transformers' names, dequantised tensor by tensor: loading it whole takes ten times as long."""
+    """A GGUF file under transformers' names, dequantised tensor by tensor: loading it whole takes far longer."""
 
     def __init__(self, path: Path, config: PretrainedConfig, wanted: list[str]) -> None:
         header = GgufHeader.from_file(str(path))

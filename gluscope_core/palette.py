@@ -14,11 +14,6 @@ CASE_COLOURS = {
 POSITIVE, NEGATIVE = "#e66101", "#6a51c8"
 """Activations, from the page's background at 0."""
 
-
-def rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
 TYPICAL_CLASS_COLOURS = {
     IOClass.ENRICHMENT: "#2166ac",
     IOClass.CONDITIONAL_ENRICHMENT: "#74a9d8",

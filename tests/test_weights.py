@@ -14,7 +14,6 @@ from compute.verify import verify
 from compute.weights import weights
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import BadSettings, ModelRefused
-from gluscope_core.io_classes import classify
 from gluscope_core.vocabulary import CASES, FIRING_LISTS, SIGNS, TOKEN_LISTS, Quantity, Relation, Role, Vector
 from tests import weights_reference as plainly
 from tests.architectures import VARIANTS, random_model
@@ -201,59 +200,6 @@ def test_double_checks(shelf):
     assert (neurons["double_check"] > 0).any()
 
 
-PAPER = {
-    "28.4737": (0.5290, 0.5048, 0.7060, "enrichment"),
-    "28.9766": (0.4764, 0.4119, 0.5982, "conditional enrichment"),
-    "31.9634": (-0.7164, 0.7218, -0.8542, "depletion"),
-    "29.10900": (0.4988, -0.4992, -0.5775, "conditional depletion"),
-    "30.10972": (-0.4543, 0.5814, -0.4182, "proportional change"),
-    "29.4180": (-0.0272, -0.4057, 0.0669, "orthogonal output"),
-}
-
-
-@pytest.mark.parametrize("neuron", PAPER)
-def test_classes_of_the_papers_neurons(neuron):
-    *cosines, wanted = PAPER[neuron]
-    assert classify(*(np.array([each]) for each in cosines)).tolist() == [wanted]
-
-
-def of_vectors(gate: list[float], linear: list[float], out: list[float]) -> str:
-    pairs = ((gate, linear), (gate, out), (linear, out))
-    return classify(*(cosine(np.array([one]), np.array([other]))[0] for one, other in pairs))[0]
-
-
-X, Y, Z = np.eye(3).tolist()
-BETWEEN = [1.0, 1.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("gate", "linear", "out", "wanted"),
-    [
-        (X, X, X, "enrichment"),
-        (X, X, [-1.0, 0, 0], "depletion"),
-        (X, Y, Y, "conditional enrichment"),
-        (X, Y, [0, -1.0, 0], "conditional depletion"),
-        (X, Y, X, "proportional change"),
-        (X, Y, [-1.0, 0, 0], "proportional change"),
-        (X, Y, Z, "orthogonal output"),
-        (X, X, Z, "orthogonal output"),
-        (X, Y, BETWEEN, "atypical enrichment"),
-        (X, Y, [-1.0, -1.0, 0], "atypical depletion"),
-        (X, [1.0, 1.0, 0], [0.3, 1.0, 0], "atypical conditional enrichment"),
-        (X, [1.0, 1.0, 0], [-0.3, -1.0, 0], "atypical conditional depletion"),
-        (X, [0.6, 0.8, 0], [0.8, -0.6, 0], "atypical proportional change"),
-    ],
-)
-def test_classes_of_constructed_vectors(gate, linear, out, wanted):
-    assert of_vectors(gate, linear, out) == wanted
-    assert of_vectors(gate, [-each for each in linear], [-each for each in out]) == wanted
-
-
-def test_a_vector_without_length_has_no_class():
-    nothing = np.array([np.nan])
-    assert classify(nothing, nothing, np.array([0.9])).tolist() == [None]
-
-
 def test_signs_move_what_they_should_and_nothing_else(shelf):
     _, aligned, _ = analysed("llama", shelf)
     out = shelf / "raw"
@@ -392,3 +338,18 @@ def test_a_model_in_several_files(shelf, tmp_path):
     weights(WeightsConfig(model=str(tmp_path / "sharded"), out=tmp_path / "out", parts=()))
     whole = analysed("llama", shelf)[1].neurons(["cos_in_out", "norm_gate", "io_class"])
     pd.testing.assert_frame_equal(open_dataset(tmp_path / "out").neurons(list(whole)), whole)
+
+
+def test_regions_of_mismatched_pairs(shelf):
+    """From the eight neurons that follow each, going round within the layer."""
+    plain, dataset, _ = analysed("llama", shelf)
+    for record in dataset.manifest.weights.mismatched:
+        mine = plain.layer == record.layer
+        gate, linear, out = (plainly.unit(each[mine]) for each in (plain.gate, plain.linear, plain.out))
+        for region, one, other in (
+            (record.gate_in, gate, linear),
+            (record.gate_out, gate, out),
+            (record.in_out, linear, out),
+        ):
+            pairs = [(np.roll(one, -shift, axis=0) * other).sum(axis=1) for shift in range(1, 9)]
+            np.testing.assert_allclose(region, np.quantile(np.concatenate(pairs), [0.025, 0.975]), atol=1e-5)

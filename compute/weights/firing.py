@@ -1,7 +1,5 @@
 """From examples: for each token the neurons whose strongest examples fire on it, and right before it."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from compute.verify.facts import Lists
@@ -57,8 +55,3 @@ def _strongest(entries: np.ndarray, k: int) -> np.ndarray:
     sizes = np.diff(np.append(starts, group.shape[1]))
     rank = np.arange(group.shape[1]) - np.repeat(starts, sizes)
     return entries[:, rank < k]
-
-
-def in_lists(entries: Entries) -> Iterator[np.ndarray]:
-    """Masks of the entries of each list."""
-    return (entries["list"] == number for number in range(len(FIRING_LISTS)))

@@ -58,7 +58,10 @@ def test_from_looking_up_to_a_link_that_somebody_else_opens(server, page, neuron
 def test_a_neuron_without_examples_has_its_page(server, page):
     page.goto(f"{server}/neuron?neuron=11.100")
     page.get_by_text("Frequency of the four cases").first.wait_for()
-    page.get_by_text("keeps those of some only").first.wait_for()
+    told = page.get_by_text("keeps those of some only").first
+    told.wait_for()
+    assert "11.100" in told.inner_text()
+    assert page.locator("[data-v]").count() == 0
 
 
 @pytest.mark.parametrize(("named", "said"), [("99.1", "does not exist"), ("rubbish", "rubbish"), ("", "No neuron")])
@@ -67,6 +70,7 @@ def test_wrong_links_say_what_is_wrong_and_offer_a_way_on(server, page, named, s
     page.get_by_text(said).first.wait_for()
     page.get_by_role("link", name="Look a neuron up").click()
     page.get_by_label("Look a neuron up").wait_for()
+    assert "/neuron" not in page.url
 
 
 def test_downloads(server, page, neuron):
