@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gluscope_core.examples_view import Example
 from gluscope_core.highlight import Colouring, ExamplesHtml, Opened, counts_html, legend_html
-from gluscope_core.palette import NEGATIVE, POSITIVE, rgb
+from gluscope_core.palette import NEGATIVE, POSITIVE
 from gluscope_core.provenance import Source, read_source
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import Case, Matrix, Quantity
@@ -169,6 +169,10 @@ def test_text_on_the_strongest_colour_is_readable(theme, hue):
     mixed = [share * over + (1 - share) * under for over, under in zip(rgb(hue), page, strict=True)]
     lighter, darker = sorted((luminance(mixed), luminance(text)), reverse=True)
     assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def luminance(colour) -> float:
