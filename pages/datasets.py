@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core.discover import FOLDERS_VARIABLE
-from gluscope_core.ui import datasets_found, through_entry_point
+from gluscope_core.ui.page import datasets_found, through_entry_point
 
 through_entry_point()
 found = datasets_found()

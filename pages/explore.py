@@ -4,24 +4,25 @@ from functools import partial
 
 import streamlit as st
 
-from gluscope_core import explore_charts, ui
+from gluscope_core import explore_charts
 from gluscope_core import explore_words as words
 from gluscope_core.bound import why_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import GluscopeError
 from gluscope_core.pairs import MOST_POINTS, columns_of, grid, pair, placed, selected
-from pages import explore_parts as parts
+from gluscope_core.ui import explore as parts
+from gluscope_core.ui import page
 
 MOST_ERROR_BARS = 3_000
 
-dataset = ui.page_dataset()
+dataset = page.page_dataset()
 manifest = dataset.manifest
 choices = parts.choose(dataset)
 x, y = choices.x, choices.y
 try:
     frame = parts.read(dataset, manifest.sha256, columns_of(x, y, choices.colouring))
 except GluscopeError as error:
-    ui.guard(error)
+    page.guard(error)
     st.stop()
 
 everything = pair(frame, x, y, choices.colouring, choices.threshold)

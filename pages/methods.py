@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from gluscope_core import methods_text, ui
+from gluscope_core import methods_text
 from gluscope_core.markdown import code, escaped
+from gluscope_core.ui.page import page_dataset
 
-manifest = ui.page_dataset().manifest
+manifest = page_dataset().manifest
 st.markdown(f"### Methods · {escaped(manifest.model.id)}")
 text, source = st.columns([1.9, 1], gap="large")
 with text:

@@ -8,7 +8,7 @@ import streamlit as st
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
 from gluscope_core.overview import cases_by_layer, cases_chart, classes_by_layer, classes_chart, striking_table
-from gluscope_core.ui import NEURON_PAGE, address, overview_columns, page_dataset, striking_of, summary_of
+from gluscope_core.ui.page import NEURON_PAGE, address, overview_columns, page_dataset, striking_of, summary_of
 
 dataset = page_dataset()
 manifest = dataset.manifest

@@ -16,7 +16,7 @@ from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, STRIKING_TABLE
 from gluscope_core.vocabulary import CASES, freq_column
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 DATASET, NEURON = "data", "neuron"
 """Keys of the address."""
 

@@ -20,9 +20,9 @@ from gluscope_core.neuron_view import NeuronView
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.sign_table import has_statistics
 from gluscope_core.token_text import TokenTexts
-from gluscope_core.ui_neuron import token_texts, where_data_would_be
-from gluscope_core.ui_state import OPENED, choose, search, switch, write
-from gluscope_core.ui_view import show_html
+from gluscope_core.ui.neuron import token_texts, where_data_would_be
+from gluscope_core.ui.state import OPENED, choose, search, switch, write
+from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, freq_column
 
 CASE, QUANTITY, KIND, EVERY, FIND = "case", "quantity", "list", "all", "find"

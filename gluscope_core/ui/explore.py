@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core import explore_words as words
-from gluscope_core import ui
 from gluscope_core.correlation import Correlations, correlate
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, BadSettings
@@ -18,6 +17,7 @@ from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
+from gluscope_core.ui import page
 
 X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
 """Keys of the address."""
@@ -102,7 +102,7 @@ def _spell_out(labels: dict[str, str]) -> None:
     given = {key: find(st.query_params[key]) for key in (X, Y, COLOUR) if key in st.query_params}
     spelled = {key: labels[metric.key] for key, metric in given.items() if metric and metric.key in labels}
     if any(st.query_params[key] != label for key, label in spelled.items()):
-        st.switch_page(ui.EXPLORE_PAGE, query_params={**st.query_params.to_dict(), **spelled})
+        st.switch_page(page.EXPLORE_PAGE, query_params={**st.query_params.to_dict(), **spelled})
 
 
 def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
@@ -122,7 +122,7 @@ def pick_neuron(chart: str) -> None:
     """The clicked point goes into the address."""
     for each in st.session_state[chart].selection.get(PICK) or []:
         if NEURON in each:
-            st.query_params[ui.NEURON] = str(NeuronId(int(each[LAYER]), int(each[NEURON])))
+            st.query_params[page.NEURON] = str(NeuronId(int(each[LAYER]), int(each[NEURON])))
 
 
 def pick_layer(chart: str) -> None:
@@ -133,7 +133,7 @@ def pick_layer(chart: str) -> None:
 def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:
     """The row of the neuron in the address, if it is shown."""
     try:
-        layer, neuron = NeuronId.parse(st.query_params.get(ui.NEURON, ""))
+        layer, neuron = NeuronId.parse(st.query_params.get(page.NEURON, ""))
     except BadNeuronId:
         return neurons.head(0)
     return neurons.loc[(neurons[LAYER] == layer) & (neurons[NEURON] == neuron)]
@@ -141,7 +141,7 @@ def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:
 
 def show_card(dataset: Dataset) -> None:
     """The neuron in the address, without leaving; its page is one click away."""
-    text = st.query_params.get(ui.NEURON)
+    text = st.query_params.get(page.NEURON)
     if text is None:
         st.caption("Click a mark for its neuron, drag for a table, double-click to clear.")
         return
@@ -152,8 +152,8 @@ def show_card(dataset: Dataset) -> None:
         st.caption(f"{code(f'neuron={text[:40]}')} is no neuron of this dataset.")
         return
     with st.container(border=True, gap="small"):
-        address = ui.address(neuron=str(neuron))
-        st.page_link(ui.NEURON_PAGE, label=f"Open **{neuron}**", icon=":material/adjust:", query_params=address)
+        address = page.address(neuron=str(neuron))
+        st.page_link(page.NEURON_PAGE, label=f"Open **{neuron}**", icon=":material/adjust:", query_params=address)
         st.markdown(words.card(row.to_dict()))
 
 
@@ -177,4 +177,4 @@ def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
 def _pick_row(table: pd.DataFrame, key: str) -> None:
     for row in st.session_state[key].selection.rows:
         picked = table.iloc[row]
-        st.query_params[ui.NEURON] = str(NeuronId(int(picked[LAYER]), int(picked[NEURON])))
+        st.query_params[page.NEURON] = str(NeuronId(int(picked[LAYER]), int(picked[NEURON])))

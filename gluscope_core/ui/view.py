@@ -7,12 +7,12 @@ from typing import Literal
 import streamlit as st
 from streamlit.components.v2 import component
 
-_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 _VIEW = component(
     "gluscope_view",
     html='<div class="view"></div>\n',
-    css=(_HERE / "view.css").read_text(),
-    js=(_HERE / "view.js").read_text(),
+    css=(_PACKAGE / "view.css").read_text(),
+    js=(_PACKAGE / "view.js").read_text(),
 )
 
 

@@ -19,9 +19,9 @@ from gluscope_core.neuron_view import NeuronView, conventions, neighbours_in_ord
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.token_text import TokenTexts
-from gluscope_core.ui import NEURON, guard
-from gluscope_core.ui_state import choose, go_to
-from gluscope_core.ui_view import show_html
+from gluscope_core.ui.page import NEURON, guard
+from gluscope_core.ui.state import choose, go_to
+from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
 from gluscope_core.weight_lists import related_html, token_lists_html
 
