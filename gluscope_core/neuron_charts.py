@@ -1,9 +1,11 @@
-"""The charts of a neuron's page; a case is a quadrant of the (x_gate, x_in) plane: gate+ right, in+ up."""
+"""The charts of a neuron's page; a case is a quadrant of the (x_gate, x_in) plane: gate+ right, in+ up.
+
+They are written as Vega-Lite: a neuron is one of thousands that are leafed through, and building the same through
+Altair takes some thirty times as long."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
@@ -11,54 +13,57 @@ from gluscope_core.formats import percent
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.vocabulary import CASES, SIGNS, Case, freq_column
 
+Spec = dict[str, Any]
+"""A chart, or a part of one, in Vega-Lite."""
 _BINS = 40
 _MARGIN = 0.16
 """Of the plane's height and width, for the histograms along its edges."""
-_COLOUR = alt.Scale(domain=[case.label for case in CASES], range=[CASE_COLOURS[case] for case in CASES])
+_COLOUR = {
+    "field": "case",
+    "type": "nominal",
+    "scale": {"domain": [case.label for case in CASES], "range": [CASE_COLOURS[case] for case in CASES]},
+    "legend": None,
+}
 _GREY = "#8a9099"
 
 
-def frequency_chart(row: Mapping[str, Any]) -> alt.LayerChart | alt.FacetChart:
+def frequency_chart(row: Mapping[str, Any]) -> Spec:
     """Four squares around the origin, as large as the cases are frequent."""
-    frame = pd.DataFrame([_square(case, row[freq_column(case)] or 0.0) for case in CASES])
-    axes: dict[str, Any] = {"scale": alt.Scale(domain=[-1, 1], nice=False), "axis": None}
-    upright: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-1.36, 1.36], nice=False),
-        "axis": None,
-    }  # room for the labels
-    squares = (
-        alt.Chart(frame)
-        .mark_rect(opacity=0.85)
-        .encode(
-            x=alt.X("from_x:Q", **axes),
-            x2="to_x:Q",
-            y=alt.Y("from_y:Q", **upright),
-            y2="to_y:Q",
-            color=alt.Color("case:N", scale=_COLOUR, legend=None),
-            tooltip=["case", "share"],
-        )
-    )
-    labels = [_labels(frame, (axes, upright), sign, text) for sign in SIGNS for text in ("case", "share")]
+    squares = [_square(case, row[freq_column(case)] or 0.0) for case in CASES]
+    across, up = ({"scale": {"domain": [-end, end], "nice": False}, "axis": None} for end in (1, 1.36))
+    marks = {
+        "data": {"values": squares},
+        "mark": {"type": "rect", "opacity": 0.85},
+        "encoding": {
+            "x": _field("from_x") | across,
+            "x2": {"field": "to_x"},
+            "y": _field("from_y") | up,
+            "y2": {"field": "to_y"},
+            "color": _COLOUR,
+            "tooltip": [{"field": "case"}, {"field": "share"}],
+        },
+    }
+    labels = [_labels(squares, across, up, sign, text) for sign in SIGNS for text in ("case", "share")]
     title = _title("Frequency of the four cases", "area: share of the counted tokens")
-    return alt.layer(squares, *_cross(axes, upright), *labels).properties(title=title, height=350)
+    return {"title": title, "height": 350, "layer": [marks, *_cross(across, up), *labels]}
 
 
-def _labels(frame: pd.DataFrame, axes: tuple[dict[str, Any], dict[str, Any]], gate_sign: int, text: str) -> alt.Chart:
+def _labels(squares: list[Spec], across: Spec, up: Spec, gate_sign: int, text: str) -> Spec:
     """In the outer corners, the share below the name of its case."""
-    here = frame[frame["corner_x"] == gate_sign].reset_index(drop=True)
-    return (
-        alt.Chart(here)
-        .mark_text(
-            align="right" if gate_sign > 0 else "left",
-            baseline="bottom" if text == "case" else "top",
-            fontSize=12,
-            color=_GREY,
-        )
-        .encode(x=alt.X("corner_x:Q", **axes[0]), y=alt.Y("corner_y:Q", **axes[1]), text=f"{text}:N")
-    )
+    return {
+        "data": {"values": [square for square in squares if square["corner_x"] == gate_sign]},
+        "mark": {
+            "type": "text",
+            "align": "right" if gate_sign > 0 else "left",
+            "baseline": "bottom" if text == "case" else "top",
+            "fontSize": 12,
+            "color": _GREY,
+        },
+        "encoding": {"x": _field("corner_x") | across, "y": _field("corner_y") | up, "text": {"field": text}},
+    }
 
 
-def _square(case: Case, share: float) -> dict[str, Any]:
+def _square(case: Case, share: float) -> Spec:
     side = float(np.sqrt(share))
     x, y = case.gate_sign, case.in_sign
     return {
@@ -69,49 +74,33 @@ def _square(case: Case, share: float) -> dict[str, Any]:
         "from_y": min(0.0, y * side),
         "to_y": max(0.0, y * side),
         "corner_x": float(x),
-        "corner_y": 1.18 * y,
+        "corner_y": 1.18 * y,  # outside of the largest square
     }
 
 
-def _title(text: str, subtitle: str) -> alt.Title:
-    return alt.Title(text, subtitle=subtitle, subtitleColor=_GREY, fontSize=14, anchor="start")
-
-
-def _cross(across_axis: Any = None, up_axis: Any = None) -> list[alt.Chart]:
-    zero = alt.Chart(pd.DataFrame({"zero": [0]}))
-    style = {"color": _GREY, "strokeWidth": 1}
-    across, up = zero.mark_rule(**style), zero.mark_rule(**style)
-    return [across.encode(x=alt.X("zero:Q", **(across_axis or {}))), up.encode(y=alt.Y("zero:Q", **(up_axis or {})))]
-
-
-def density_chart(samples: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+def density_chart(samples: pd.DataFrame) -> Spec:
     """The sampled tokens in the plane, and along its edges how often each coordinate occurs."""
     finite = samples[np.isfinite(samples["gate"]) & np.isfinite(samples["in"])]
     gate, x_in = finite["gate"].to_numpy(np.float64), finite["in"].to_numpy(np.float64)
-    plane = _Span.of(gate), _Span.of(x_in)
-    x = alt.X("gate:Q", title="x_gate", scale=plane[0].scale(), axis=plane[0].axis())
-    y = alt.Y("in:Q", title="x_in", scale=plane[1].scale(), axis=plane[1].axis())
-    points = (
-        alt.Chart(finite.assign(case=_case_labels(gate, x_in)))
-        .mark_circle(size=16, opacity=0.45)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color("case:N", scale=_COLOUR, legend=None),
-            tooltip=[
-                alt.Tooltip("gate:Q", format=".3"),
-                alt.Tooltip("in:Q", format=".3"),
-                alt.Tooltip("case:N"),
-                alt.Tooltip("text:Q", format=","),
-                alt.Tooltip("position:Q", format=","),
+    across, up = _Span.of(gate), _Span.of(x_in)
+    points = {
+        "data": {"values": finite.assign(case=_case_labels(gate, x_in)).to_dict("records")},
+        "mark": {"type": "circle", "size": 16, "opacity": 0.45},
+        "encoding": {
+            "x": _field("gate", "x_gate") | across.drawn(),
+            "y": _field("in", "x_in") | up.drawn(),
+            "color": _COLOUR,
+            "tooltip": [
+                *(_field(name) | {"format": ".3"} for name in ("gate", "in")),
+                {"field": "case"},
+                *(_field(name) | {"format": ","} for name in ("text", "position")),
             ],
-        )
-    )
-    bars = [_edge(gate, plane[0], plane[1], along_x=True), _edge(x_in, plane[1], plane[0], along_x=False)]
-    title = _title(
-        "Joint density of x_gate and x_in", f"{len(finite):,} tokens drawn at random; at the edges each alone"
-    )
-    return alt.layer(*_cross(), points, *bars).properties(title=title, height=430)
+        },
+    }
+    edges = [_edge(gate, across, up, along_x=True), _edge(x_in, up, across, along_x=False)]
+    about = f"{len(finite):,} tokens drawn at random; at the edges each alone"
+    title = _title("Joint density of x_gate and x_in", about)
+    return {"title": title, "height": 430, "layer": [*_cross({}, {}), points, *edges]}
 
 
 class _Span:
@@ -127,26 +116,50 @@ class _Span:
         room = 0.04 * ((high - low) or 1.0)
         return cls(low - room, high + room)
 
-    def scale(self) -> alt.Scale:
-        return alt.Scale(domain=[self.low, self.end], nice=False, zero=False)
-
-    def axis(self) -> alt.Axis:
-        return alt.Axis(grid=False, tickCount=6, domain=False)
+    def drawn(self) -> Spec:
+        scale = {"domain": [self.low, self.end], "nice": False, "zero": False}
+        return {"scale": scale, "axis": {"grid": False, "tickCount": 6, "domain": False}}
 
 
-def _edge(values: np.ndarray, span: _Span, other: _Span, *, along_x: bool) -> alt.Chart:
+def _edge(values: np.ndarray, span: _Span, other: _Span, *, along_x: bool) -> Spec:
     """A histogram along the upper or the right edge, in the coordinates of the plane."""
     counts, edges = np.histogram(values, bins=_BINS, range=(span.low, span.high))
     heights = counts / max(1, counts.max()) * (other.end - other.high) * 0.92
-    frame = pd.DataFrame(
-        {"from": edges[:-1], "to": edges[1:], "base": other.high, "top": other.high + heights, "tokens": counts}
-    )
+    names = ("from", "to", "base", "top", "tokens")
+    columns = (edges[:-1], edges[1:], np.full(_BINS, other.high), other.high + heights, counts)
+    bars = [dict(zip(names, bar, strict=True)) for bar in zip(*(each.tolist() for each in columns), strict=True)]
+    along, beyond = ("x", "y") if along_x else ("y", "x")
     name = "x_gate" if along_x else "x_in"
-    tooltip = [alt.Tooltip("from:Q", title=f"{name} from", format=".3"), alt.Tooltip("to:Q", format=".3"), "tokens:Q"]
-    chart = alt.Chart(frame[frame["tokens"] > 0]).mark_rect(color=_GREY, opacity=0.75)
-    if along_x:
-        return chart.encode(x="from:Q", x2="to:Q", y="base:Q", y2="top:Q", tooltip=tooltip)
-    return chart.encode(y="from:Q", y2="to:Q", x="base:Q", x2="top:Q", tooltip=tooltip)
+    return {
+        "data": {"values": [bar for bar in bars if bar["tokens"]]},
+        "mark": {"type": "rect", "color": _GREY, "opacity": 0.75},
+        "encoding": {
+            along: _field("from"),
+            f"{along}2": {"field": "to"},
+            beyond: _field("base"),
+            f"{beyond}2": {"field": "top"},
+            "tooltip": [
+                _field("from", f"{name} from") | {"format": ".3"},
+                _field("to") | {"format": ".3"},
+                _field("tokens"),
+            ],
+        },
+    }
+
+
+def _cross(across: Spec, up: Spec) -> list[Spec]:
+    """The lines x_gate = 0 and x_in = 0."""
+    mark = {"type": "rule", "color": _GREY, "strokeWidth": 1}
+    zero = {"data": {"values": [{"zero": 0}]}, "mark": mark}
+    return [zero | {"encoding": {axis: _field("zero") | of_axis}} for axis, of_axis in (("x", across), ("y", up))]
+
+
+def _field(name: str, title: str | None = None) -> Spec:
+    return {"field": name, "type": "quantitative", **({"title": title} if title else {})}
+
+
+def _title(text: str, subtitle: str) -> Spec:
+    return {"text": text, "subtitle": subtitle, "subtitleColor": _GREY, "fontSize": 14, "anchor": "start"}
 
 
 def _case_labels(gate: np.ndarray, x_in: np.ndarray) -> list[str]:

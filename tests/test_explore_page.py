@@ -134,7 +134,7 @@ def test_without_weights_their_metrics_are_explained(opened, finished):
     assert "`x=cos_in_out` is not in this dataset" in prose(app)
     assert "python -m compute weights" in prose(app)
     assert "freq(x_gate > 0) against mean gain" in charts(app)[0].proto.alt
-    assert "IO class" not in app.selectbox(key="colour").options
+    assert "IO class" not in app.selectbox(key="select_colour").options
 
 
 def test_without_activations(opened, weights_only):

@@ -1,11 +1,9 @@
 """Parts of the explore page: its controls, what it caches, and the neurons behind a mark."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core import explore_words as words
 from gluscope_core.correlation import Correlations, correlate
@@ -17,11 +15,10 @@ from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
-from gluscope_core.ui import page
+from gluscope_core.ui import page, state
 
 X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
 """Keys of the address."""
-_BOUND: Literal["query-params"] = "query-params"
 _VALUES, _RANKS = "values", "percentiles"
 _MOST_ROWS = 1_000
 
@@ -61,52 +58,48 @@ def choose(dataset: Dataset) -> Choices:
     manifest = dataset.manifest
     metrics = {metric.key: metric for metric in available(manifest)}
     labels = {key: metric.label for key, metric in metrics.items()}
-    _spell_out(labels)
     defaults = words.default_pair(manifest)
     kinds = {kind.value: kind.value for kind in Plain if manifest.weights or kind is Plain.NONE}
     slots = st.columns([3, 3, 1.6, 2.2, 0.9], vertical_alignment="bottom", gap="small")
-    x = _choice(slots[0], X, "Horizontal", labels, defaults[0])
-    y = _choice(slots[1], Y, "Vertical", labels, defaults[1])
-    layers = _layers(slots[2], manifest.layers)
-    colour = _choice(slots[3], COLOUR, "Colour", kinds | labels, Plain.NONE.value)
+    with slots[0]:
+        x = _choice(X, "Horizontal", labels, defaults[0])
+    with slots[1]:
+        y = _choice(Y, "Vertical", labels, defaults[1])
+    with slots[2]:
+        layers = _layers(manifest.layers)
+    with slots[3]:
+        colour = _choice(COLOUR, "Colour", kinds | labels, Plain.NONE.value)
     with slots[4].popover("More", icon=":material/tune:", help="Axes, error bars, p", width="stretch"):
-        axes = st.segmented_control("Axes", [_VALUES, _RANKS], default=_VALUES, required=True, key=AXES, bind=_BOUND)
-        errors = st.toggle("Error bars of frequencies", key=ERRORS, bind=_BOUND, help="One standard error either side")
-        with_p = st.toggle("p values", key=P, bind=_BOUND, help=words.P_WARNING)
+        by_rank = st.query_params.get(AXES) == _RANKS
+        state.choose(AXES, "Axes", {each: each for each in (_VALUES, _RANKS)}, _RANKS if by_rank else _VALUES, _VALUES)
+        errors = state.switch(ERRORS, "Error bars of frequencies", "One standard error either side")
+        with_p = state.switch(P, "p values", words.P_WARNING)
         if (x, y) != defaults:
             label = "cos(w_in, w_out) against freq(x_gate > 0)" if defaults[1].startswith("freq") else "First view"
-            st.button(label, on_click=_show, args=defaults, help="The paper's finding")
+            st.button(label, on_click=_show_first_view, help="The paper's finding")
     threshold = manifest.weights.threshold if manifest.weights else 0.5
     if colour == Plain.IO_CLASS:
         help_ = "From which on a cosine counts as different from 0"
-        threshold = st.slider(
-            "τ of IO classes", 0.0, 1.0, threshold, 0.05, key=THRESHOLD, bind=_BOUND, help=help_, width=320
-        )
+        threshold = state.slide(THRESHOLD, "τ of IO classes", threshold, help_)
     colouring = metrics[colour] if colour in metrics else Plain(colour)
-    return Choices(metrics[x], metrics[y], layers, colouring, threshold, axes == _RANKS, errors, with_p)
+    return Choices(metrics[x], metrics[y], layers, colouring, threshold, by_rank, errors, with_p)
 
 
-def _choice(slot: DeltaGenerator, key: str, label: str, options: dict[str, str], default: str) -> str:
-    """One of some options, kept in the address, which may name a metric by its label, key or column."""
+def _choice(key: str, label: str, options: dict[str, str], default: str) -> str:
+    """One of some options, kept in the address, which may name a metric by its key, label or column."""
     asked = st.query_params.get(key)
-    if key not in st.session_state and asked is not None and asked not in options.values():
-        why = "is not in this dataset" if find(asked) else "is nothing that can be shown"
+    metric = find(asked) if asked else None
+    current = asked if asked in options else metric.key if metric and metric.key in options else default
+    if asked is not None and current == default and asked != default and (metric is None or metric.key != default):
+        why = "is not in this dataset" if metric else "is nothing that can be shown"
         st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
     names = [default, *(name for name in options if name != default)]
-    return slot.selectbox(label, names, format_func=options.__getitem__, key=key, bind=_BOUND)
+    state.select(key, label, {name: options[name] for name in names}, current, default)
+    return current
 
 
-def _spell_out(labels: dict[str, str]) -> None:
-    """Goes on to the address with the labels of metrics that it names by key or column: a control cannot write into
-    the address before it exists, and would drop what is not one of its options."""
-    given = {key: find(st.query_params[key]) for key in (X, Y, COLOUR) if key in st.query_params}
-    spelled = {key: labels[metric.key] for key, metric in given.items() if metric and metric.key in labels}
-    if any(st.query_params[key] != label for key, label in spelled.items()):
-        st.switch_page(page.EXPLORE_PAGE, query_params={**st.query_params.to_dict(), **spelled})
-
-
-def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
-    text = slot.text_input("Layers", placeholder="all", key=LAYERS, bind=_BOUND, help="Such as 0-3, 14; empty: all")
+def _layers(existing: tuple[int, ...]) -> list[int]:
+    text = state.written(LAYERS, "Layers", "all", "Such as 0-3, 14; empty: all")
     try:
         return parse_layers(text, existing)
     except BadSettings as error:
@@ -114,8 +107,9 @@ def _layers(slot: DeltaGenerator, existing: tuple[int, ...]) -> list[int]:
         return list(existing)
 
 
-def _show(x: str, y: str) -> None:
-    st.session_state[X], st.session_state[Y] = x, y
+def _show_first_view() -> None:
+    for key in (X, Y):
+        state.write(key, None)
 
 
 def pick_neuron(chart: str) -> None:
@@ -127,7 +121,7 @@ def pick_neuron(chart: str) -> None:
 
 def pick_layer(chart: str) -> None:
     picked = st.session_state[chart].selection.get(PICK) or []
-    st.session_state[LAYERS] = ", ".join(str(int(each[LAYER])) for each in picked)
+    state.write(LAYERS, ", ".join(str(int(each[LAYER])) for each in picked))
 
 
 def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:

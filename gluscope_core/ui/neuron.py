@@ -119,11 +119,11 @@ def statistics(view: NeuronView) -> None:
     with density, where_data_would_be():
         if view.dataset.has(SAMPLES_TABLE.name):
             chart = density_chart(view.samples())
-            st.altair_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
+            st.vega_lite_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
         else:
             st.caption("No tokens were sampled (`--samples 0`), so there is no density to show.")
     with frequency:
-        st.altair_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
+        st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")

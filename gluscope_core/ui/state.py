@@ -25,6 +25,49 @@ def choose(
     )
 
 
+def select(key: str, label: str, options: Mapping[str, str], current: str, default: str) -> None:
+    """One of many, by the code that stands in the address."""
+    st.session_state[f"select_{key}"] = str(current)
+    st.selectbox(
+        label,
+        list(options),
+        format_func=lambda code: options.get(code, code),
+        key=f"select_{key}",
+        on_change=lambda: write(key, st.session_state[f"select_{key}"], default),
+    )
+
+
+def written(key: str, label: str, placeholder: str, help_text: str) -> str:
+    """What somebody wrote, as it stands in the address."""
+    st.session_state[f"written_{key}"] = st.query_params.get(key, "")
+    return st.text_input(
+        label,
+        key=f"written_{key}",
+        placeholder=placeholder,
+        help=help_text,
+        on_change=lambda: write(key, st.session_state[f"written_{key}"].strip()),
+    )
+
+
+def slide(key: str, label: str, default: float, help_text: str) -> float:
+    """A share from 0 to 1."""
+    try:
+        current = min(1.0, max(0.0, float(st.query_params.get(key, default))))
+    except ValueError:
+        current = default
+    st.session_state[f"slide_{key}"] = current
+    return st.slider(
+        label,
+        0.0,
+        1.0,
+        step=0.05,
+        key=f"slide_{key}",
+        help=help_text,
+        width=320,
+        on_change=lambda: write(key, f"{st.session_state[f'slide_{key}']:g}", f"{default:g}"),
+    )
+
+
 def switch(key: str, label: str, help_text: str) -> bool:
     """On where the address has the key."""
     st.session_state[f"switch_{key}"] = key in st.query_params
