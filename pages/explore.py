@@ -76,9 +76,6 @@ with side:
     st.caption("  \n".join(filter(None, notes)))
 parts.show_table(selected(neurons, cells, picked), choices, f"rows {x.key} {y.key}")
 if len(by_layer.by_layer) > 1:
-    st.altair_chart(
-        explore_charts.strip(by_layer, choices.layers), key="strip", on_select=partial(parts.pick_layer, "strip"),
-        alt=f"Correlation of {x.name} and {y.name} by layer",
-    )  # fmt: skip
+    parts.show_layers(everything.neurons, by_layer, choices)
 if missing := words.unavailable_note(manifest):
     st.caption(missing)

@@ -7,8 +7,9 @@ import streamlit as st
 
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
-from gluscope_core.overview import cases_by_layer, cases_chart, classes_by_layer, classes_chart, striking_table
-from gluscope_core.ui.page import NEURON_PAGE, address, overview_columns, page_dataset, striking_of, summary_of
+from gluscope_core.overview import cases_chart, classes_chart, striking_table
+from gluscope_core.ui.overview import by_layer, striking_of
+from gluscope_core.ui.page import NEURON_PAGE, address, page_dataset, summary_of
 
 dataset = page_dataset()
 manifest = dataset.manifest
@@ -33,7 +34,7 @@ if wanted:
     except BadNeuronId as error:
         st.error(str(error))
 
-neurons = overview_columns(dataset)
+cases, classes = by_layer(dataset)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("How often each case occurs")
@@ -41,7 +42,7 @@ with left:
         st.info("This dataset has weights only: no texts were run, so there are no frequencies.")
     else:
         st.caption("Median neuron of each layer; shaded, the middle half of them. Cases are signs of (x_gate, x_in).")
-        chart = cases_chart(cases_by_layer(neurons))
+        chart = cases_chart(cases)
         st.altair_chart(chart, alt="Frequency of the four sign cases by layer")
 with right:
     st.subheader("What neurons do to what they read")
@@ -52,7 +53,7 @@ with right:
             f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical with typical; the rest of each "
             "layer is orthogonal output."
         )
-        st.altair_chart(classes_chart(classes_by_layer(neurons)), alt="Input-output classes by layer")
+        st.altair_chart(classes_chart(classes), alt="Input-output classes by layer")
 
 striking = striking_of(dataset)
 if striking is not None:

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from gluscope_core import explore_charts
 from gluscope_core import explore_words as words
 from gluscope_core.correlation import Correlations, correlate
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, BadSettings
 from gluscope_core.explore_charts import PICK
 from gluscope_core.ids import NeuronId
+from gluscope_core.layer_panels import AXES as AXES_OF_PANELS
+from gluscope_core.layer_panels import panels_html
 from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
-from gluscope_core.pairs import Colouring, Plain, parse_layers
+from gluscope_core.pairs import Colouring, Plain, parse_layers, placed
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
 from gluscope_core.ui import page, state
+from gluscope_core.ui.view import show_html
 
 X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
 """Keys of the address."""
@@ -117,6 +121,24 @@ def pick_neuron(chart: str) -> None:
     for each in st.session_state[chart].selection.get(PICK) or []:
         if NEURON in each:
             st.query_params[page.NEURON] = str(NeuronId(int(each[LAYER]), int(each[NEURON])))
+
+
+def show_layers(neurons: pd.DataFrame, found: Correlations, choices: Choices) -> None:
+    """A panel for each layer, and their coefficients with intervals."""
+    st.altair_chart(
+        explore_charts.strip(found, choices.layers),
+        key="strip",
+        on_select=lambda: pick_layer("strip"),
+        alt=f"Correlation of {choices.x.name} and {choices.y.name} by layer",
+    )
+    html = panels_html(placed(neurons, by_rank=choices.by_rank), found, choices.layers)
+    show_html(html, "panels", on_open=lambda layer: _show_layer(int(layer), choices))
+    st.caption(AXES_OF_PANELS)
+
+
+def _show_layer(layer: int, choices: Choices) -> None:
+    """It alone; or all again, where it was alone."""
+    state.write(LAYERS, None if choices.layers == [layer] else str(layer))
 
 
 def pick_layer(chart: str) -> None:

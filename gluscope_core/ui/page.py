@@ -3,18 +3,14 @@
 from pathlib import Path
 from typing import NoReturn
 
-import pandas as pd
 import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
 
-from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE, Found, find_datasets
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
-from gluscope_core.schema import LAYER, STRIKING_TABLE
-from gluscope_core.vocabulary import CASES, freq_column
 
 ROOT = Path(__file__).parent.parent.parent
 DATASET, NEURON = "data", "neuron"
@@ -79,16 +75,6 @@ def _opened(folder: str, _stamp_of_manifest: float) -> Dataset:
 def _stamp(folder: Path) -> float:
     """Changes when a dataset is replaced, so that it is opened anew."""
     return (folder / "gluscope.json").stat().st_mtime
-
-
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda dataset: dataset.manifest.sha256})
-def overview_columns(dataset: Dataset) -> pd.DataFrame:
-    """Frequencies and classes of all neurons."""
-    return dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
-
-
-def striking_of(dataset: Dataset) -> pd.DataFrame | None:
-    return dataset.read_table(STRIKING_TABLE.name).to_pandas() if dataset.has(STRIKING_TABLE.name) else None
 
 
 def summary_of(manifest: Manifest) -> str:
