@@ -5,7 +5,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PORT ?= 8501
 WORKERS ?= 2
 
-.PHONY: app test test-slow check docs screenshots demo-data bench bench-gpu clean
+# What a hosting cloud has: an environment of requirements.txt alone, in which every page opens.
+DEPLOYED := build/deployed
+
+.PHONY: app test test-slow check deployed requirements docs screenshots demo-data bench bench-gpu clean
 
 app: .venv/app-installed
 	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -20,6 +23,16 @@ check: .venv/dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+deployed:
+	$(PYTHON) -m venv --clear $(DEPLOYED)
+	$(DEPLOYED)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(DEPLOYED)/bin/python -m tests.deployed
+
+# Every version and its hash, from the ranges in pyproject.toml.
+requirements: .venv/dev-installed
+	$(BIN)/uv pip compile pyproject.toml --extra app --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make requirements" --upgrade --quiet -o requirements.txt
 
 docs: .venv/dev-installed
 	$(BIN)/python -m compute.models_page > docs/models.md

@@ -23,9 +23,14 @@ class Budget:
     """Of the forward pass; collecting adds bandwidth, hardly arithmetic."""
     observed_bytes: float
     """gate and in, each read once in float32."""
-    state_bytes: int
+    state_bytes: float
     """Lists, windows, samples and sums of all recorded layers: in memory during the run, on disk in a checkpoint."""
     dataset_bytes: float
+
+    @property
+    def disk_bytes(self) -> float:
+        """While the run lasts: a checkpoint replaces the one before once it is whole; the dataset is written last."""
+        return 2 * self.state_bytes + self.dataset_bytes
 
     def hours_on(self, gpu: str) -> float:
         return self.flops / (GPU_FLOPS[gpu] * _REACHED) / 3600
@@ -45,12 +50,13 @@ def budget_of(plan: Plan) -> Budget:
     run, model = plan.settings.run, plan.settings.model
     lengths = plan.texts.lengths.astype(float)
     neurons = model.d_mlp * len(run.layers)
-    entries = neurons * (len(TOP_LISTS) * run.top_k + len(RANDOM_LISTS) * run.random_k)
+    top, chosen = (min(most, len(plan.texts)) for most in (run.top_k, run.random_k))
+    entries = neurons * (len(TOP_LISTS) * top + len(RANDOM_LISTS) * chosen)
     return Budget(
         tokens=len(plan.texts.ids),
         flops=_flops(plan, lengths.sum(), (lengths**2).sum()),
         observed_bytes=8.0 * neurons * lengths.sum(),
-        state_bytes=plan.state_bytes * len(run.layers),
+        state_bytes=float(plan.state_bytes * len(run.layers)),
         dataset_bytes=_COMPRESSED * entries * (run.window * _BYTES_OF_TOKEN + _BYTES_OF_ENTRY),
     )
 

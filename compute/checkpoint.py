@@ -63,6 +63,10 @@ class Checkpoint:
             )
         return found.settings
 
+    def begin_again(self, settings: Settings, shard: Shard) -> None:
+        """Claims the folder for other settings, nothing having been saved yet."""
+        write_whole(self._identity, _encode(Identity(settings, shard)))
+
     def identity(self) -> Identity | None:
         return _decode(self._identity, Identity)
 

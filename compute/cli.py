@@ -1,5 +1,6 @@
 """The command line: one subcommand per stage, each built from its settings. Torch is imported by what needs it."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,10 @@ from dataclasses import dataclass
 import tyro
 
 from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
-from gluscope_core.errors import GluscopeError
+from gluscope_core.errors import GluscopeError, Stopped
+
+_INTERRUPTED = 130
+"""As shells have it."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         )
         stage = next(stage for stage in STAGES.values() if isinstance(config, stage.config))
         return stage.start(config)
+    except (Stopped, KeyboardInterrupt) as stop:
+        again = shlex.join(["python", "-m", "compute", *(sys.argv[1:] if arguments is None else arguments)])
+        print(f"{str(stop) or 'stopped: nothing is half-written'}; this goes on: {again}", file=sys.stderr)
+        return _INTERRUPTED
     except GluscopeError as error:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:

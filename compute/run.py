@@ -1,5 +1,6 @@
 """The stage `run`: a model over texts, once, to an activation dataset; or one part of it, for `merge`."""
 
+import gc
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from compute.batches import make_batch
+from compute.budget import budget_of
 from compute.checkpoint import Checkpoint, Saver, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
@@ -17,10 +19,12 @@ from compute.models import GatedModel, load_model, load_tokenizer
 from compute.placement import choose_homes
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
+from compute.room import is_halving_of, is_out_of_memory, refuse_small_disk
 from compute.settings import Settings, Strictness, refuse_other_settings
+from compute.stopping import heeding_stops
 from compute.verify import check_files
 from compute.watch import Watch
-from gluscope_core.errors import DatasetDamaged, ResumeRefused
+from gluscope_core.errors import DatasetDamaged, OutOfMemory, ResumeRefused, Stopped
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.vocabulary import SignConvention
 
@@ -28,7 +32,7 @@ STAGED = "staged"
 
 
 def run(config: RunConfig) -> None:
-    plan = make_plan(config)
+    plan = _plan_as_begun(config)
     config.out.mkdir(parents=True, exist_ok=True)
     with locked(config.out):
         complete(config.out)
@@ -42,9 +46,10 @@ def run(config: RunConfig) -> None:
         checkpoint = Checkpoint(progress)
         plan = replace(plan, settings=checkpoint.begin(plan.settings, plan.shard))
         torch.set_num_threads(plan.settings.environment.threads)  # the sums of a float32 product depend on it
+        refuse_small_disk(config.out, budget_of(plan).disk_bytes)
         shutil.rmtree(progress / STAGED, ignore_errors=True)
         stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, tokenizer)
-        states = _compute(plan, checkpoint, config)
+        plan, states = _compute_in_memory(plan, checkpoint, config)
         if plan.shard.count > 1:
             say(f"{config.out}: part {plan.shard} is complete; join all parts with `merge`")
             return
@@ -52,6 +57,23 @@ def run(config: RunConfig) -> None:
         shutil.rmtree(progress)
     counted, layers = plan.settings.run.counted_tokens, len(plan.layers)
     say(f"{config.out}: complete, {counted:,} tokens counted, {layers} layers")
+
+
+def _plan_as_begun(config: RunConfig) -> Plan:
+    """With the batches to which an earlier attempt at the same run came down when memory ran out."""
+    plan = make_plan(config)
+    recorded = _recorded_batch_tokens(config.out)
+    if recorded is not None and is_halving_of(recorded, plan.settings.run.batch_tokens):
+        return make_plan(replace(config, batch_tokens=recorded))
+    return plan
+
+
+def _recorded_batch_tokens(folder: Path) -> int | None:
+    if (folder / MANIFEST_NAME).exists():
+        found = read_manifest(folder).run
+        return found.batch_tokens if found else None
+    identity = Checkpoint(folder / PROGRESS).identity()
+    return identity.settings.run.batch_tokens if identity else None
 
 
 def is_finished(folder: Path, settings: Settings) -> bool:
@@ -72,6 +94,42 @@ def is_finished(folder: Path, settings: Settings) -> bool:
         return True
     refuse_strangers(folder)
     return False
+
+
+def _compute_in_memory(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> tuple[Plan, States]:
+    """The states, and the plan that they were computed by: where memory runs out, one with batches half as large."""
+    while True:
+        try:
+            return plan, _compute(plan, checkpoint, config)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            problem = str(error).partition("\n")[0]
+        plan = _halved(plan, config, checkpoint, problem)
+        gc.collect()  # what the failed attempt held
+        if plan.device.type == "cuda":
+            torch.cuda.empty_cache()
+        checkpoint.begin_again(plan.settings, plan.shard)
+
+
+def _halved(plan: Plan, config: RunConfig, checkpoint: Checkpoint, problem: str) -> Plan:
+    """The batch of the longest texts comes first, so this is known before much is computed."""
+    tokens, longest = plan.settings.run.batch_tokens, int(plan.texts.lengths.max())
+    refused = f"memory ran out ({problem}) at batches of {tokens} tokens"
+    if plan.shard.count > 1:
+        raise OutOfMemory(f"{refused}; all parts must have the same: begin each anew with --batch-tokens {tokens // 2}")
+    if checkpoint.marker() is not None:
+        raise OutOfMemory(
+            f"{refused}, which had fitted before: free memory and repeat the command, or begin anew in another --out "
+            f"with --batch-tokens {tokens // 2}"
+        )
+    if max(map(len, plan.batches)) == 1:
+        raise OutOfMemory(
+            f"{refused}, which is one text at a time (the longest has {longest}): record fewer --layers, give shorter "
+            "texts (`texts --max-length`), or a device with more memory"
+        )
+    say(f"memory ran out at batches of {tokens} tokens: beginning again with {tokens // 2}")
+    return make_plan(replace(config, batch_tokens=tokens // 2))
 
 
 def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
@@ -109,12 +167,15 @@ def _feed(plan: Plan, model: GatedModel, watch: Watch, saver: Saver, done: int) 
     """Runs the batches that are left, saving as often as that costs little."""
     run, own = plan.settings.run, plan.own_batches
     tokens = [int(plan.texts.lengths[batch].sum()) for batch in own]
-    with token_bar(sum(tokens), sum(tokens[:done])) as bar, torch.inference_mode():
+    with heeding_stops() as stop, token_bar(sum(tokens), sum(tokens[:done])) as bar, torch.inference_mode():
         for number in range(done, len(own)):
             batch = make_batch(plan.texts, own[number], run.skip_first, run.seed).to(model.input_device)
             watch.begin(batch, own[number])
             model.decoder(input_ids=batch.ids, use_cache=False)
             bar.update(tokens[number])
+            if stop.by:
+                saver.save(watch.states, number + 1)
+                raise Stopped(f"{stop.by.name}: {number + 1} of {len(own)} batches are done and saved")
             saver.save_if_due(watch.states, number + 1)
     if plan.shard.count > 1:
         saver.save(watch.states, len(own))

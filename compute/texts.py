@@ -18,10 +18,11 @@ from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
 from compute.models import find_model, load_config, load_tokenizer
 from compute.progress import record_bar, say
 from compute.sources import Record, Source, open_source, without_half_pairs
+from compute.stopping import heeding_stops
 from compute.text_sample import Counts, Document, Sample, SampleOnDisk, refuse_other_texts
 from compute.token_texts import ORIGIN_NAME, TextsOrigin
 from gluscope_core.columns import TextColumn
-from gluscope_core.errors import BadSettings, TextsUnusable
+from gluscope_core.errors import BadSettings, Stopped, TextsUnusable
 
 _AT_ONCE = 256
 """Documents tokenised together."""
@@ -131,7 +132,7 @@ def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Co
     """Offers every document of the source that was not seen before to the sample."""
     config = tokenising.config
     rest = islice(source.records(), counts.seen, config.scan or source.default_scan)
-    with record_bar(counts.seen) as bar:
+    with heeding_stops() as stop, record_bar(counts.seen) as bar:
         while group := list(islice(rest, _AT_ONCE)):
             numbers = np.arange(counts.seen, counts.seen + len(group))
             drawn = zip(numbers.tolist(), lots(numbers, config.seed), group, strict=True)
@@ -143,8 +144,10 @@ def _take_up(source: Source, tokenising: _Tokenising, sample: Sample, counts: Co
                 sample.add(document)
             bar.update(len(group))
             bar.set_postfix_str(f"{sample.tokens:,} tokens kept")
-            if counts.seen % _RECORDS_PER_CHECKPOINT < _AT_ONCE:
+            if stop.by or counts.seen % _RECORDS_PER_CHECKPOINT < _AT_ONCE:
                 progress.save(sample, counts)
+            if stop.by:
+                raise Stopped(f"{stop.by.name}: {counts.seen:,} documents are seen and what is kept of them is saved")
 
 
 def _spelled(encoded: BatchEncoding, row: int, string: str, begin: int, end: int) -> str:

@@ -67,3 +67,15 @@ class ResumeRefused(GluscopeError):
 
 class FolderBusy(GluscopeError):
     """A folder in which another process is at work."""
+
+
+class Stopped(GluscopeError):
+    """Somebody asked the process to stop, and what was done is saved."""
+
+
+class DiskTooSmall(GluscopeError):
+    """A disk without room for what was asked for."""
+
+
+class OutOfMemory(GluscopeError):
+    """A model or a batch that memory cannot hold, however small it is cut."""

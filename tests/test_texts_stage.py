@@ -4,6 +4,8 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from compute.run import run
 from compute.sources import open_source
 from compute.texts import texts
 from compute.token_texts import ORIGIN_NAME, TextsOrigin, read_texts
-from gluscope_core import open_dataset
+from gluscope_core import errors, open_dataset
 from gluscope_core.errors import BadSettings, ResumeRefused, TextsUnusable
 from tests.conftest import VOCAB, contents, tiny_llama
 
@@ -246,6 +248,24 @@ def test_cut_off_and_repeated_gives_the_same_bytes(config, tmp_path, monkeypatch
     texts(config)
     assert contents(config.out) == contents(tmp_path / "whole")
     texts(config)  # says that it is complete
+    assert contents(config.out) == contents(tmp_path / "whole")
+
+
+def test_stopped_by_a_signal_and_repeated_gives_the_same_bytes(config, tmp_path, monkeypatch):
+    config = replace(config, tokens=1500)
+    monkeypatch.setattr(stage, "_AT_ONCE", 16)
+    texts(replace(config, out=tmp_path / "whole"))
+    add, calls = stage.Sample.add, iter(range(10**6))
+
+    def add_and_ask_to_stop(self, document):
+        if next(calls) == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        add(self, document)
+
+    monkeypatch.setattr(stage.Sample, "add", add_and_ask_to_stop)
+    with pytest.raises(errors.Stopped, match="SIGTERM: 32 documents are seen"):
+        texts(config)
+    texts(config)
     assert contents(config.out) == contents(tmp_path / "whole")
 
 

@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM while a stage works: the first finishes the piece at hand and saves, the second stops at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from compute.progress import say
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether somebody asked, and how."""
+
+    def __init__(self) -> None:
+        self.by: signal.Signals | None = None
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        self.by = signal.Signals(number)
+        for each in _SIGNALS:
+            signal.signal(each, signal.default_int_handler)
+        say(f"{self.by.name}: stopping once this piece is saved; again to stop at once")
+
+
+@contextmanager
+def heeding_stops() -> Iterator[StopRequest]:
+    """Within, signals are noted instead of obeyed. Only the main thread can be told of them."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {each: signal.signal(each, request.take) for each in _SIGNALS}
+    try:
+        yield request
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
