@@ -1,29 +1,24 @@
-"""Loading a model: from the Hub, a folder or a GGUF file, as its bare decoder, without running remote code."""
+"""Where a model comes from (the Hub, a folder or a GGUF file), and all that its config says; nothing of it is run."""
 
 import hashlib
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import torch
 from gguf import LlamaFileType
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig
 from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
-from transformers.utils import logging
 from transformers.utils.hub import cached_file
 
 from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
-from compute.gated import GatedMLP
-from compute.placement import gpu_memories, needs_several
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
 from gluscope_core.manifest import ModelRecord
 
-_LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
 
 
@@ -48,18 +43,6 @@ class ModelSource:
         return self if commit is None else replace(self, arguments={**self.arguments, "revision": commit})
 
 
-@dataclass(frozen=True)
-class GatedModel:
-    """A bare decoder (no unembedding) and its gated MLPs, layer by layer."""
-
-    decoder: PreTrainedModel
-    mlps: tuple[GatedMLP, ...]
-
-    @property
-    def input_device(self) -> torch.device:
-        return next(self.decoder.get_input_embeddings().parameters()).device
-
-
 def find_model(model: str, revision: str | None) -> ModelSource:
     path = Path(model)
     if revision is not None and path.exists():
@@ -82,8 +65,8 @@ def load_config(source: ModelSource) -> PretrainedConfig:
         if source.is_gguf:  # AutoConfig would read the file again, which takes seconds
             return AutoConfig.for_model(**content)
         return AutoConfig.from_pretrained(source.place, trust_remote_code=False, **source.arguments)
-    except _LOADING_ERRORS as error:
-        raise _refusal(source, error) from error
+    except LOADING_ERRORS as error:
+        raise refusal(source, error) from error
 
 
 def load_tokenizer(source: ModelSource, config: PretrainedConfig) -> PreTrainedTokenizerBase | None:
@@ -93,7 +76,7 @@ def load_tokenizer(source: ModelSource, config: PretrainedConfig) -> PreTrainedT
             return None
         return AutoTokenizer.from_pretrained(source.place, config=config, trust_remote_code=False, **source.arguments)
     except Exception as error:  # the tokenizers library raises no narrower class
-        raise _refusal(source, error) from error
+        raise refusal(source, error) from error
 
 
 def has_tokenizer(source: ModelSource) -> bool:
@@ -133,47 +116,7 @@ def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, de
     )
 
 
-def load_model(
-    source: ModelSource, config: PretrainedConfig, record: ModelRecord, deepest: int, device: torch.device
-) -> GatedModel:
-    """The decoder up to its deepest layer of interest: nothing below depends on those above."""
-    weights = _weight_bytes(config, record) if device.type == "cuda" and device.index is None else 0
-    several = needs_several(weights, gpu_memories())
-    logging.set_verbosity_error()  # else a report names the unembedding, which is left out on purpose
-    try:
-        decoder, report = AutoModel.from_pretrained(
-            source.place,
-            config=config,
-            output_loading_info=True,
-            dtype=getattr(torch, record.dtype),
-            device_map="auto" if several else None,
-            trust_remote_code=False,
-            use_safetensors=None if source.is_gguf else True,
-            **source.arguments,
-        )
-    except _LOADING_ERRORS as error:
-        raise _refusal(source, error) from error
-    if report["missing_keys"]:
-        raise ModelRefused(f"{source.id}: its files lack the weights {min(report['missing_keys'])} and others")
-    if text_config(config) is not config:
-        decoder = decoder.get_decoder()  # of a model that also sees or hears
-    architecture = architecture_of(text_config(config), source.id)
-    layers = attrgetter(architecture.layers)(decoder)
-    del layers[deepest + 1 :]
-    decoder = (decoder if several else decoder.to(device)).eval().requires_grad_(requires_grad=False)
-    homeless = [name for name, parameter in decoder.named_parameters() if parameter.device.type != device.type]
-    if homeless:
-        raise ModelRefused(f"{source.id}: all GPUs together are too small for it: {homeless[0]} finds no place")
-    return GatedModel(decoder, tuple(GatedMLP(layer, architecture) for layer in layers))
-
-
-def _weight_bytes(config: PretrainedConfig, record: ModelRecord) -> int:
-    with torch.device("meta"):
-        decoder = AutoModel.from_config(config, dtype=getattr(torch, record.dtype), trust_remote_code=False)
-    return sum(parameter.nbytes for parameter in decoder.parameters())
-
-
-def _refusal(source: ModelSource, error: Exception) -> ModelRefused:
+def refusal(source: ModelSource, error: Exception) -> ModelRefused:
     reason = (str(error) or type(error).__name__).strip().splitlines()[0]
     return ModelRefused(f"{source.id}: transformers cannot load it ({reason})")
 

@@ -15,7 +15,8 @@ from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
 from compute.durable import PROGRESS, complete, locked, refuse_strangers
 from compute.kernels import Kernels
-from compute.models import GatedModel, load_model, load_tokenizer
+from compute.loading import GatedModel, load_model
+from compute.models import load_tokenizer
 from compute.placement import choose_homes
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar

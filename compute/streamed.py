@@ -11,7 +11,7 @@ from accelerate import init_empty_weights
 from gguf import MODEL_ARCH_NAMES, GGMLQuantizationType, dequantize, get_tensor_name_map
 from safetensors import safe_open
 from torch import Tensor, nn
-from transformers import AutoModel, PretrainedConfig
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.integrations.gguf.reader import GgufHeader, load_gguf_state_dict
 from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
@@ -67,6 +67,13 @@ class StreamedModel:
         """The decoder, with the weights of its last norm in place."""
         self._fill(self.architecture.norm_final.path)
         return self.decoder
+
+    def loaded(self, deepest: int, dtype: torch.dtype) -> PreTrainedModel:
+        """The decoder up to a layer, whole, for those who want to run it over many tokens."""
+        del self.layers[deepest + 1 :]
+        for part, _ in self.decoder.named_children():
+            self._fill(part)
+        return self.decoder.to(dtype)
 
     def visit(self, look: Callable[[int, nn.Module], None]) -> None:
         """Shows each layer once, while its weights are there."""

@@ -13,7 +13,8 @@ from transformer_lens.model_bridge.sources.transformers import boot
 from transformers import AutoConfig, AutoModel, Gemma3Config, LlavaConfig, PreTrainedTokenizerFast
 
 from compute.architectures import ARCHITECTURES
-from compute.models import GatedModel, describe_model, find_model, load_config, load_model
+from compute.loading import GatedModel, load_model
+from compute.models import describe_model, find_model, load_config
 from compute.run import run
 from compute.verify import verify
 from gluscope_core import open_dataset

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import torch
 
-from compute.models import load_config, load_model
+from compute.loading import load_model
+from compute.models import load_config
 from compute.placement import choose_homes, fits, needs_several
 from compute.plan import make_plan
 from compute.state import Home
