@@ -1,5 +1,6 @@
 """Opening a dataset and reading from it: whole columns of all neurons, or the examples of one."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from gluscope_core.errors import (
 )
 from gluscope_core.ids import NeuronId
 from gluscope_core.kept import Kept
-from gluscope_core.manifest import Manifest
+from gluscope_core.manifest import FileRecord, Manifest
 from gluscope_core.places import Folder, Place, find_place
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
@@ -31,7 +32,7 @@ from gluscope_core.schema import (
     WEIGHTS_TABLE,
     WINDOWS_TABLE,
 )
-from gluscope_core.tables import TableFile, kept_groups
+from gluscope_core.tables import TableFile, kept_groups, read_whole
 from gluscope_core.unpack import NeuronWeights, unpack_index, unpack_lists, unpack_weights, unpack_windows, values_of
 
 _Read = TypeVar("_Read")
@@ -117,6 +118,22 @@ class Dataset:
 
     def has(self, table: str) -> bool:
         return bool(self.manifest.files_of(table))
+
+    def to_fetch(self, *tables: str) -> list[FileRecord]:
+        """The files of these tables that come over a network, whole, when they are first read."""
+        records = [record for table in tables for record in self.manifest.files_of(table) if read_whole(record)]
+        return [record for record in records if not self.place.kept(record.path)]
+
+    def fetch(self, record: FileRecord) -> None:
+        """Makes a local copy of a file, and holds all of it against the manifest."""
+        where = self.place.locate(record.path)
+        try:
+            with self.place.whole(record.path).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise DatasetDamaged(f"{where} is missing: {self.place.remedy}") from error
+        if found != record.sha256:
+            raise DatasetDamaged(f"{where} is not the file in the manifest: {self.place.remedy}")
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
         """All rows of a table, or all of the files that hold a layer."""

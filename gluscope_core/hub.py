@@ -61,7 +61,7 @@ class HubRevision:
         return f"{self}: {path}"
 
     def has(self, path: str) -> bool:
-        return self._on_disk(path) is not None or path in self.files()
+        return self.kept(path) or path in self.files()
 
     def files(self) -> list[str]:
         with explained(self.name, self.revision):
@@ -74,6 +74,9 @@ class HubRevision:
             raise DatasetNotFound(
                 f"{self} holds no dataset of GLUScope's: no {MANIFEST_NAME}, which comes last while one is published"
             ) from error
+
+    def kept(self, path: str) -> bool:
+        return self._on_disk(path) is not None
 
     def whole(self, path: str) -> Path:
         with explained(self.name, self.revision):

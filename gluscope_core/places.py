@@ -41,6 +41,10 @@ class Place(Protocol):
 
     def manifest(self) -> Manifest: ...
 
+    def kept(self, path: str) -> bool:
+        """Whether a whole file is on this machine's disk already."""
+        ...
+
     def whole(self, path: str) -> Path:
         """A local copy of a whole file."""
         ...
@@ -84,6 +88,10 @@ class Folder:
     def manifest(self) -> Manifest:
         self._refuse_while_updated()
         return read_manifest(self.path)
+
+    def kept(self, path: str) -> bool:
+        del path
+        return True
 
     def whole(self, path: str) -> Path:
         return self.path / path

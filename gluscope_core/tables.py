@@ -73,7 +73,7 @@ class TableFile:
         raise DatasetDamaged(f"{self.where} has no row {row}: the dataset refers to a row that does not exist")
 
     def _source(self, group: int) -> Path | BinaryIO:
-        if self.record.table in _READ_WHOLE and self.record.bytes <= _WHOLE_AT_MOST:
+        if read_whole(self.record):
             return self.place.whole(self.record.path)
         return self.place.span(self.record.path, *span_of(self.metadata, group))
 
@@ -134,6 +134,10 @@ class TableFile:
             raise DatasetDamaged(f"{self.where} is missing: {self.place.remedy}") from error
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DatasetDamaged(f"{self.where} cannot be read ({error}): {self.place.remedy}") from error
+
+
+def read_whole(record: FileRecord) -> bool:
+    return record.table in _READ_WHOLE and record.bytes <= _WHOLE_AT_MOST
 
 
 def kept_groups() -> Kept[pa.Table]:
