@@ -2,7 +2,11 @@
 
 import streamlit as st
 
-from gluscope_core.ui.page import navigation
+from gluscope_core.errors import GluscopeError
+from gluscope_core.ui.page import guard, navigation
 
 st.set_page_config(page_title="GLUScope", page_icon=":material/network_node:", layout="wide")
-navigation().run()
+try:
+    navigation().run()
+except GluscopeError as error:  # of the kind that a user can do something about
+    guard(error)

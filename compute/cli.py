@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
+from compute.config import MergeConfig, PublishConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
 from gluscope_core.errors import GluscopeError, Stopped
 
 _INTERRUPTED = 130
@@ -86,6 +86,13 @@ def _verify(config: VerifyConfig) -> int:
     return 1 if violations else 0
 
 
+def _publish(config: PublishConfig) -> int:
+    from compute.publish import publish
+
+    publish(config)
+    return 0
+
+
 @dataclass(frozen=True)
 class _Stage:
     config: type
@@ -98,4 +105,5 @@ STAGES = {
     "merge": _Stage(MergeConfig, _merge),
     "weights": _Stage(WeightsConfig, _weights),
     "verify": _Stage(VerifyConfig, _verify),
+    "publish": _Stage(PublishConfig, _publish),
 }

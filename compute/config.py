@@ -262,6 +262,29 @@ class VerifyConfig:
     """Folder of the dataset."""
 
 
+@dataclass(frozen=True)
+class PublishConfig:
+    """Send a dataset to the Hub, as whom its own client is logged in. Repeat the command to send what is still missing
+    or has changed."""
+
+    dataset: Annotated[Path, tyro.conf.Positional]
+    """Folder of the dataset."""
+    repo_id: Annotated[str, tyro.conf.Positional]
+    """User or organisation, and name: `user/name`. Made where there is none."""
+    private: bool = False
+    """Make it private, where it is made."""
+    branch: str | None = None
+    """Branch to send it to, made where there is none; by default the main one."""
+    dry_run: bool = False
+    """Only say what would be sent."""
+
+    def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"[\w.-]+/[\w.-]+", self.repo_id) is not None,
+            f"{self.repo_id!r} is no id on the Hub: write user/name, or organisation/name",
+        )
+
+
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compute.durable import flush, sha256_of
+from gluscope_core.footers import read_footer
 from gluscope_core.manifest import FileRecord
 from gluscope_core.schema import LAYER, Table
-from gluscope_core.tables import read_footer
 
 
 def write_table(folder: Path, path: str, table: Table, rows: Iterable[pa.Table]) -> FileRecord:

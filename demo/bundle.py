@@ -92,7 +92,7 @@ def bundle(whole: Dataset, sources: Path, out: Path) -> None:
             files += _write_some(whole, record, kept, out)
         else:
             (out / record.path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(whole.folder / record.path, out / record.path)
+            shutil.copyfile(whole.place.whole(record.path), out / record.path)
             files.append(record)
     manifest = replace(whole.manifest, files=tuple(sorted(files, key=lambda record: record.path))).sealed()
     texts = (sources / SOURCES_NAME).read_text(encoding="utf-8")
@@ -104,7 +104,7 @@ def bundle(whole: Dataset, sources: Path, out: Path) -> None:
 def _write_some(whole: Dataset, record: FileRecord, kept: list[tuple[int, int]], out: Path) -> list[FileRecord]:
     """One of a table's files with the rows of some neurons, or none where it would be empty."""
     table = TABLES[record.table]
-    rows = TableFile(whole.folder, record).read()
+    rows = TableFile(whole.place, record).read()
     ids = list(zip(rows.column(LAYER).to_pylist(), rows.column(NEURON).to_pylist(), strict=True))
     wanted = set(kept)
     mine = rows.filter(pa.array(np.array([each in wanted for each in ids])))

@@ -1,5 +1,6 @@
 """Opening a dataset and reading from it: whole columns of all neurons, or the examples of one."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +11,17 @@ import pyarrow as pa
 
 from gluscope_core.columns import SampleColumn, VocabColumn
 from gluscope_core.errors import (
-    DatasetBeingUpdated,
     DatasetDamaged,
+    DatasetNotFound,
     NoSuchNeuron,
-    NoSuchRevision,
     NoSuchText,
     NotComputed,
     TableMissing,
 )
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import JOURNAL_NAME, Manifest, read_manifest
+from gluscope_core.kept import Kept
+from gluscope_core.manifest import FileRecord, Manifest
+from gluscope_core.places import Folder, Place, find_place
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     NEURONS_TABLE,
@@ -30,24 +32,46 @@ from gluscope_core.schema import (
     WEIGHTS_TABLE,
     WINDOWS_TABLE,
 )
-from gluscope_core.tables import TableFile
+from gluscope_core.tables import TableFile, kept_groups, read_whole
 from gluscope_core.unpack import NeuronWeights, unpack_index, unpack_lists, unpack_weights, unpack_windows, values_of
 
 _Read = TypeVar("_Read")
 
 
-class Dataset:
-    """A dataset in a local folder. Nothing is read before it is asked for, and nothing damaged is returned."""
+_MOST_FOOTERS = 8 * 2**20
+"""Bytes of footers that are kept parsed, which takes about eleven times as much memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        _refuse_while_updated(folder)
-        self.manifest: Manifest = read_manifest(folder)
-        self._files: dict[str, TableFile] = {}
+
+class Dataset:
+    """A dataset at some place. Nothing is read before it is asked for, and nothing damaged is returned."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.manifest: Manifest = place.manifest()
+        self._groups = kept_groups()
+        self._files: Kept[TableFile] = Kept(_MOST_FOOTERS, lambda file: file.footer_bytes)
 
     def __repr__(self) -> str:
         texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "weights only"
-        return f"Dataset({self.manifest.model.id!r}, {texts}, {self.folder})"
+        revision = f", revision={self.revision!r}" if self.revision else ""
+        return f"Dataset({self.manifest.model.id!r}, {texts}, {self.place}{revision})"
+
+    @property
+    def name(self) -> str:
+        """The folder's name, or the id on the Hub."""
+        return self.place.name
+
+    @property
+    def revision(self) -> str | None:
+        """The commit, where the dataset is on the Hub."""
+        return self.place.revision
+
+    @property
+    def folder(self) -> Path:
+        """Of a local dataset."""
+        if not isinstance(self.place, Folder):
+            raise DatasetNotFound(f"{self.place} is no local folder: download it first")
+        return self.place.path
 
     def neurons(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One row per neuron; `columns` limits what is read."""
@@ -95,6 +119,22 @@ class Dataset:
     def has(self, table: str) -> bool:
         return bool(self.manifest.files_of(table))
 
+    def to_fetch(self, *tables: str) -> list[FileRecord]:
+        """The files of these tables that come over a network, whole, when they are first read."""
+        records = [record for table in tables for record in self.manifest.files_of(table) if read_whole(record)]
+        return [record for record in records if not self.place.kept(record.path)]
+
+    def fetch(self, record: FileRecord) -> None:
+        """Makes a local copy of a file, and holds all of it against the manifest."""
+        where = self.place.locate(record.path)
+        try:
+            with self.place.whole(record.path).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise DatasetDamaged(f"{where} is missing: {self.place.remedy}") from error
+        if found != record.sha256:
+            raise DatasetDamaged(f"{where} is not the file in the manifest: {self.place.remedy}")
+
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
         """All rows of a table, or all of the files that hold a layer."""
         files = [file for file in self._files_of(table) if layer is None or file.record.holds(layer)]
@@ -104,14 +144,12 @@ class Dataset:
         records = self.manifest.files_of(table)
         if not records:
             have = sorted({record.table for record in self.manifest.files})
-            raise TableMissing(f"{self.folder} has no table {table}: it has {', '.join(have)}")
+            raise TableMissing(f"{self.place} has no table {table}: it has {', '.join(have)}")
         return [self._file(record.path) for record in records]
 
     def _file(self, path: str) -> TableFile:
-        if path not in self._files:
-            record = next(record for record in self.manifest.files if record.path == path)
-            self._files[path] = self._settled(lambda: TableFile(self.folder, record))
-        return self._files[path]
+        record = next(record for record in self.manifest.files if record.path == path)
+        return self._files.get(path, lambda: self._settled(lambda: TableFile(self.place, record, self._groups)))
 
     def _row(self, table: str, neuron_id: NeuronId) -> pa.Table | None:
         for record in self.manifest.files_of(table):
@@ -129,7 +167,7 @@ class Dataset:
             if first <= number < first + file.record.rows:
                 return self._settled(lambda file=file, first=first: file.read_at(number - first))
             first += file.record.rows
-        raise NoSuchText(f"{what} does not exist: {self.folder} has numbers 0 to {first - 1}")
+        raise NoSuchText(f"{what} does not exist: {self.place} has numbers 0 to {first - 1}")
 
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
         self._files_of(table)
@@ -137,29 +175,19 @@ class Dataset:
         if row is not None:
             return row
         if neuron_id.layer in self.manifest.layers and 0 <= neuron_id.neuron < self.manifest.model.d_mlp:
-            raise NotComputed(f"{self.folder} has no {table} of neuron {neuron_id}, since it keeps those of some only")
-        raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
+            raise NotComputed(f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only")
+        raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.place}")
 
     def _settled(self, read: Callable[[], _Read]) -> _Read:
         """Tells bytes that changed because tables were replaced under us from bytes that are damaged."""
         try:
             return read()
-        except DatasetDamaged as error:
-            _refuse_while_updated(self.folder)
-            if read_manifest(self.folder).sha256 != self.manifest.sha256:
-                raise DatasetBeingUpdated(f"{self.folder} was replaced since it was opened: open it again") from error
+        except DatasetDamaged:
+            self.place.check_settled(self.manifest)
             raise
 
 
 def open_dataset(path: str | Path, revision: str | None = None) -> Dataset:
-    """A dataset in a local folder. `revision` belongs to datasets on the Hub; a folder has only what lies in it."""
-    if revision is not None:
-        raise NoSuchRevision(f"{path} is opened as a local folder, which has no revisions: leave revision out")
-    return Dataset(Path(path))
-
-
-def _refuse_while_updated(folder: Path) -> None:
-    if (folder / JOURNAL_NAME).exists():
-        raise DatasetBeingUpdated(
-            f"{folder} is being updated, or an update was cut off: repeat the command that wrote to it to complete it"
-        )
+    """A dataset in a local folder, or by its id on the Hub, `user/name`. There `revision`, a branch, tag or commit, is
+    looked up once, and what is read is that commit's; a folder has no revisions."""
+    return Dataset(find_place(path, revision))

@@ -1,43 +1,74 @@
-"""Which datasets lie in some folders, and why those that cannot be opened cannot."""
+"""Which datasets a deployment of the dashboard offers: local folders and ids on the Hub."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.errors import GluscopeError
+from gluscope_core.errors import DatasetNotFound
 from gluscope_core.manifest import MANIFEST_NAME
+from gluscope_core.places import is_hub_id
 
 FOLDERS_VARIABLE = "GLUSCOPE_DATASETS"
-"""Environment variable: folders of datasets, or folders that hold such folders, separated as in PATH."""
+"""Environment variable: folders of datasets, folders that hold such folders, and ids on the Hub, as `user/name` or
+`user/name@revision`; separated as in PATH. The first is what the dashboard opens with."""
+ANY_VARIABLE = "GLUSCOPE_OPEN_ANY"
+"""Environment variable: 1 where visitors may open any folder of this machine and any id that its token may read."""
 _DEFAULT_FOLDER = "datasets"
 
 
 @dataclass(frozen=True)
-class Found:
-    folder: Path
-    dataset: Dataset | None
-    problem: str | None
+class Offer:
+    """A dataset that may be opened."""
+
+    name: str
+    """As the address has it: the folder's name, or the id on the Hub."""
+    folder: Path | None
+    """None for the Hub's."""
+    revision: str | None = None
 
 
-def find_datasets(root: Path) -> list[Found]:
-    """Datasets in the folders that the environment names, or else in `datasets` beside the app."""
+def offers(root: Path) -> list[Offer]:
+    """What the environment names, or else the folders in `datasets` beside the app."""
     named = os.environ.get(FOLDERS_VARIABLE)
-    folders = [Path(part) for part in named.split(os.pathsep)] if named else [root / _DEFAULT_FOLDER]
-    return [_open(folder) for place in folders for folder in _candidates(place)]
+    entries = named.split(os.pathsep) if named else [str(root / _DEFAULT_FOLDER)]
+    return [offer for entry in entries if entry.strip() for offer in _of_entry(entry.strip())]
 
 
-def _candidates(place: Path) -> Iterator[Path]:
-    """The folder itself, or those within it."""
-    if (place / MANIFEST_NAME).exists():
-        yield place
-    elif place.is_dir():
-        yield from sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+def wanted(name: str, offered: list[Offer]) -> Offer:
+    """The dataset of a name in an address. One that is not offered only where visitors may open any."""
+    for offer in offered:
+        if offer.name == name:
+            return offer
+    if not any_may_be_opened():
+        at_hand = ", ".join(offer.name for offer in offered) or "none"
+        raise DatasetNotFound(
+            f"There is no dataset {name} here. Those at hand: {at_hand}. Who runs this dashboard can add one in "
+            f"{FOLDERS_VARIABLE}, or allow all with {ANY_VARIABLE}"
+        )
+    return Offer(name, None) if is_hub_id(name) else Offer(name, Path(name))
 
 
-def _open(folder: Path) -> Found:
+def any_may_be_opened() -> bool:
+    return os.environ.get(ANY_VARIABLE, "").strip() == "1"
+
+
+def stamp_of(folder: Path) -> float:
+    """Changes when a dataset is replaced, so that it is opened anew; 0 where there is none."""
     try:
-        return Found(folder, open_dataset(folder), None)
-    except GluscopeError as error:
-        return Found(folder, None, str(error))
+        return (folder / MANIFEST_NAME).stat().st_mtime
+    except OSError:
+        return 0
+
+
+def _of_entry(entry: str) -> Iterator[Offer]:
+    """One id or folder, or all folders within one."""
+    name, _, revision = entry.partition("@")
+    place = Path(entry)
+    if is_hub_id(name) and not place.is_dir():
+        yield Offer(name, None, revision or None)
+    elif (place / MANIFEST_NAME).exists():
+        yield Offer(place.name, place)
+    elif place.is_dir():
+        folders = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+        yield from (Offer(folder.name, folder) for folder in folders)

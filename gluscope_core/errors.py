@@ -41,6 +41,14 @@ class DatasetTooNew(GluscopeError):
     """A format version that this release does not know."""
 
 
+class HubUnreachable(GluscopeError):
+    """The Hub does not answer, asks to wait, or may not be asked."""
+
+
+class HubRefused(GluscopeError):
+    """The Hub does not let this user do what was asked."""
+
+
 class TableMissing(GluscopeError):
     """A table that the dataset does not have."""
 

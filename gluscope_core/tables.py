@@ -3,38 +3,48 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gluscope_core.errors import ColumnMissing, DatasetDamaged
+from gluscope_core.footers import parse_footer, span_of
 from gluscope_core.ids import NeuronId
+from gluscope_core.kept import Kept
 from gluscope_core.manifest import FileRecord
-from gluscope_core.schema import LAYER, NEURON, TABLES
+from gluscope_core.places import Place
+from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, STRIKING_TABLE, TABLES, TEXTS_TABLE, VOCAB_TABLE
 
 _Read = TypeVar("_Read")
 
-_MAGIC = b"PAR1"
-_TAIL = 8  # four bytes of footer length, four of magic
+_READ_WHOLE = (NEURONS_TABLE.name, STRIKING_TABLE.name, TEXTS_TABLE.name, VOCAB_TABLE.name)
+_WHOLE_AT_MOST = 256 * 2**20
+"""Of these tables pages need most, or much of it in many places: where they come over a network, they come whole and
+once. Larger files are read in parts like the rest."""
+_FOOTER_PER_PAGE = 110
+"""Bytes that the footer takes for each column of each row group, a little more than seen."""
+_MOST_GROUPS = 64 * 2**20
 
 
 class TableFile:
     """One file, opened without trust: every read raises `DatasetDamaged` where the bytes are not those written."""
 
-    def __init__(self, folder: Path, record: FileRecord) -> None:
-        self.path = folder / record.path
-        self.record = record
-        self.metadata = self._guard(lambda: parse_footer(self._verified_footer()))
+    def __init__(self, place: Place, record: FileRecord, kept: Kept[pa.Table] | None = None) -> None:
+        self.place, self.record = place, record
+        self.where = place.locate(record.path)
+        self._kept = kept if kept is not None else kept_groups()
+        footer = self._guard(self._verified_footer)
+        self.footer_bytes = len(footer)
+        self.metadata = self._guard(lambda: parse_footer(footer))
         self._check_columns()
-        self._last_group: tuple[int, pa.Table] | None = None
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        return self._guard(lambda: self._open().read(self._projection(columns)))
+        return self._guard(lambda: self._open(self.place.whole(self.record.path)).read(self._projection(columns)))
 
     def read_group(self, group: int) -> pa.Table:
-        return self._guard(lambda: self._open().read_row_group(group))
+        return self._guard(lambda: self._open(self._source(group)).read_row_group(group))
 
     def read_row(self, neuron_id: NeuronId) -> pa.Table | None:
         """The row of one neuron, reading only its row group; None where the file has no such row."""
@@ -49,12 +59,8 @@ class TableFile:
         return None
 
     def _kept_group(self, group: int) -> pa.Table:
-        """The last one is kept: who reads a neuron often reads its neighbours next."""
-        kept = self._last_group
-        if kept is None or kept[0] != group:
-            kept = group, self.read_group(group)
-            self._last_group = kept
-        return kept[1]
+        """Who reads a neuron often reads it again, or its neighbours."""
+        return self._kept.get((self.record.path, group), lambda: self.read_group(group))
 
     def read_at(self, row: int) -> pa.Table:
         """The row at a place in the file, reading only its row group."""
@@ -62,17 +68,24 @@ class TableFile:
         for group in range(self.metadata.num_row_groups):
             rows = self.metadata.row_group(group).num_rows
             if first <= row < first + rows:
-                return self.read_group(group).slice(row - first, 1)
+                return self._kept_group(group).slice(row - first, 1)
             first += rows
-        raise DatasetDamaged(f"{self.path} has no row {row}: the dataset refers to a row that does not exist")
+        raise DatasetDamaged(f"{self.where} has no row {row}: the dataset refers to a row that does not exist")
 
-    def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, metadata=self.metadata, page_checksum_verification=True)
+    def _source(self, group: int) -> Path | BinaryIO:
+        if read_whole(self.record):
+            return self.place.whole(self.record.path)
+        return self.place.span(self.record.path, *span_of(self.metadata, group))
+
+    def _open(self, source: Path | BinaryIO) -> pq.ParquetFile:
+        return pq.ParquetFile(source, metadata=self.metadata, page_checksum_verification=True)
 
     def _verified_footer(self) -> bytes:
-        footer = read_footer(self.path)
+        table = TABLES[self.record.table]
+        pages = len(table.schema) * (self.record.rows // table.rows_per_group + 1)
+        footer = self.place.footer(self.record, 2**14 + _FOOTER_PER_PAGE * pages)
         if hashlib.sha256(footer).hexdigest() != self.record.footer_sha256:
-            raise DatasetDamaged(f"{self.path}: its footer is not the one in the manifest; fetch or compute it again")
+            raise DatasetDamaged(f"{self.where}: its footer is not the one in the manifest; {self.place.remedy}")
         return footer
 
     def _check_columns(self) -> None:
@@ -80,10 +93,10 @@ class TableFile:
         for field in TABLES[self.record.table].schema:
             position = have.get_field_index(field.name)
             if position < 0:
-                raise DatasetDamaged(f"{self.path}: column {field.name} is missing; compute the dataset again")
+                raise DatasetDamaged(f"{self.where}: column {field.name} is missing; compute the dataset again")
             if have.field(position).type != field.type:
                 raise DatasetDamaged(
-                    f"{self.path}: column {field.name} is {have.field(position).type}, expected {field.type}; "
+                    f"{self.where}: column {field.name} is {have.field(position).type}, expected {field.type}; "
                     "compute the dataset again"
                 )
 
@@ -93,7 +106,7 @@ class TableFile:
         known = set(self.metadata.schema.to_arrow_schema().names)
         unknown = [name for name in columns if name not in known]
         if unknown:
-            raise ColumnMissing(f"{self.path} has no column {', '.join(map(repr, unknown))}")
+            raise ColumnMissing(f"{self.where} has no column {', '.join(map(repr, unknown))}")
         return list(columns)
 
     def _first_group_up_to(self, neuron_id: NeuronId) -> int:
@@ -118,23 +131,15 @@ class TableFile:
         try:
             return read()
         except FileNotFoundError as error:
-            raise DatasetDamaged(f"{self.path} is missing: fetch or compute the dataset again") from error
+            raise DatasetDamaged(f"{self.where} is missing: {self.place.remedy}") from error
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DatasetDamaged(f"{self.path} cannot be read ({error}): fetch or compute it again") from error
+            raise DatasetDamaged(f"{self.where} cannot be read ({error}): {self.place.remedy}") from error
 
 
-def read_footer(path: Path) -> bytes:
-    """The footer with its length and magic, bounded by the file's size before anything is allocated."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - _TAIL))
-        tail = file.read(_TAIL)
-        length = int.from_bytes(tail[:4], "little")
-        if len(tail) < _TAIL or tail[4:] != _MAGIC or length > size - _TAIL - len(_MAGIC):
-            raise DatasetDamaged(f"{path} is not a whole parquet file: fetch or compute it again")
-        file.seek(size - _TAIL - length)
-        return file.read(length + _TAIL)
+def read_whole(record: FileRecord) -> bool:
+    return record.table in _READ_WHOLE and record.bytes <= _WHOLE_AT_MOST
 
 
-def parse_footer(footer: bytes) -> pq.FileMetaData:
-    return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
+def kept_groups() -> Kept[pa.Table]:
+    """Of all files of a dataset together."""
+    return Kept(_MOST_GROUPS, pa.Table.get_total_buffer_size)

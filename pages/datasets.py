@@ -1,37 +1,50 @@
-"""Which datasets there are."""
+"""Which datasets there are, and opening another."""
+
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from gluscope_core.discover import FOLDERS_VARIABLE
-from gluscope_core.ui.page import datasets_found, through_entry_point
+from gluscope_core.discover import any_may_be_opened, offers
+from gluscope_core.ui.choice import DATASET, REVISION, ROOT, explain_none, tried
+from gluscope_core.ui.page import OVERVIEW_PAGE, through_entry_point
 
 through_entry_point()
-found = datasets_found()
-opened = [each for each in found if each.dataset is not None]
-
 st.title("Datasets")
-if not found:
-    st.info(
-        f"No dataset yet. Compute one with `python -m compute run`, then put its folder into `datasets/` "
-        f"or name it in the environment variable `{FOLDERS_VARIABLE}`."
-    )
+
+opened, problems = tried(offers(ROOT))
+if any_may_be_opened():
+    with st.form("another", border=False):
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        named = left.text_input("Another", placeholder="user/name on the Hub, or a folder of this machine")
+        revision = right.text_input("Revision", placeholder="main")
+        if st.form_submit_button("Open") and named.strip():
+            address = {DATASET: named.strip(), REVISION: revision.strip()}
+            st.switch_page(OVERVIEW_PAGE, query_params={key: value for key, value in address.items() if value})
+
+if not opened and not any_may_be_opened():
+    explain_none(problems)
+manifests = [dataset.manifest for _, dataset in opened]
+addresses = [
+    {DATASET: offer.name} | ({REVISION: dataset.revision} if dataset.revision else {}) for offer, dataset in opened
+]
 if opened:
-    manifests = [each.dataset.manifest for each in opened if each.dataset]
     st.dataframe(
         pd.DataFrame(
             {
+                "open": [f"/?{urlencode(address)}" for address in addresses],
+                "dataset": [offer.name for offer, _ in opened],
+                "commit": [(dataset.revision or "")[:10] or "this machine" for _, dataset in opened],
                 "model": [manifest.model.id for manifest in manifests],
                 "layers": [len(manifest.layers) for manifest in manifests],
                 "neurons": [len(manifest.layers) * manifest.model.d_mlp for manifest in manifests],
                 "texts": [manifest.texts.texts if manifest.texts else 0 for manifest in manifests],
                 "counted tokens": [manifest.run.counted_tokens if manifest.run else 0 for manifest in manifests],
                 "signs": [manifest.sign_convention.value for manifest in manifests],
-                "folder": [each.folder.name for each in opened],
             }
         ),
         hide_index=True,
+        column_config={"open": st.column_config.LinkColumn("", display_text="open", width="small")},
     )
-for each in found:
-    if each.problem:
-        st.warning(each.problem)
+for problem in problems:
+    st.warning(problem)

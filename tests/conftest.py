@@ -32,6 +32,8 @@ from compute.weights import weights
 
 torch.set_num_threads(1)
 
+pytest_plugins = ["tests.hub_here"]
+
 VOCAB, CONTEXT = 61, 40
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gluscope_core.discover import FOLDERS_VARIABLE, find_datasets
+from gluscope_core.discover import FOLDERS_VARIABLE, Offer, offers
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 
@@ -43,4 +43,4 @@ def test_without_datasets_it_says_how_to_get_one(tmp_path, monkeypatch):
 
 def test_a_folder_may_be_a_dataset_itself(shelf, monkeypatch):
     monkeypatch.setenv(FOLDERS_VARIABLE, str(shelf / "tiny"))
-    assert [found.folder.name for found in find_datasets(Path())] == ["tiny"]
+    assert offers(Path()) == [Offer("tiny", shelf / "tiny")]

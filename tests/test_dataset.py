@@ -23,6 +23,7 @@ from gluscope_core.errors import (
     NoSuchText,
 )
 from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, _own_hash, read_manifest
+from gluscope_core.places import Folder
 from gluscope_core.schema import NEURONS, TABLES
 from gluscope_core.tables import TableFile
 
@@ -75,7 +76,7 @@ def test_rows_are_found_in_files_that_span_layers(finished, copy):
     """Groups of 32 rows over layers of 24 neurons."""
     manifest = read_manifest(copy)
     records = manifest.files_of("samples")
-    layers = [TableFile(copy, record).read() for record in records]
+    layers = [TableFile(Folder(copy), record).read() for record in records]
     together = write_table(copy, "samples/all.parquet", TABLES["samples"], [pa.concat_tables(layers)])
     files = tuple(record for record in manifest.files if record.table != "samples")
     (copy / MANIFEST_NAME).write_bytes(replace(manifest, files=(*files, together)).to_json())

@@ -16,6 +16,7 @@ from compute.verify import verify
 from compute.write import write_table
 from gluscope_core import open_dataset
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.places import Folder
 from gluscope_core.schema import TABLES
 from gluscope_core.tables import TableFile
 from gluscope_core.vocabulary import LISTS, Field
@@ -125,7 +126,7 @@ def rewrite(folder: Path, path: str, column: str, row: int, change) -> None:
     manifest = read_manifest(folder)
     record = next(record for record in manifest.files if record.path == path)
     table = TABLES[record.table]
-    rows = TableFile(folder, record).read()
+    rows = TableFile(Folder(folder), record).read()
     values = rows.column(column).to_pylist()
     values[row] = change(values[row])
     schema = pa.schema([field.with_nullable(True) for field in table.schema])

@@ -14,9 +14,10 @@ from compute.verify.statistics import check_ids, check_neurons, check_texts, che
 from compute.verify.weights import check_index, check_weight_columns, check_weight_rows
 from compute.verify.windows import check_windows
 from gluscope_core.columns import TextColumn
-from gluscope_core.dataset import Dataset
+from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, WeightsRecord, read_manifest
+from gluscope_core.places import Folder
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     LAYER,
@@ -36,7 +37,7 @@ from gluscope_core.tables import TableFile
 def verify(folder: Path) -> Iterator[Violation]:
     """All violations, file by file and then figure by figure. What is damaged is named once and not looked into."""
     try:
-        dataset = Dataset(folder)
+        dataset = open_dataset(folder)
     except GluscopeError as error:
         yield Violation(MANIFEST_NAME, "", "", str(error))
         return
@@ -72,7 +73,7 @@ def _problem_with(folder: Path, record: FileRecord) -> str | None:
     if sha256_of(path) != record.sha256:
         return "does not match its SHA-256 in the manifest"
     try:
-        file = TableFile(folder, record)
+        file = TableFile(Folder(folder), record)
         rows = sum(file.read_group(group).num_rows for group in range(file.metadata.num_row_groups))
     except DatasetDamaged as error:
         return str(error)

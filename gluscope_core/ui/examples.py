@@ -123,7 +123,7 @@ def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
 def _say_how_to_compute_windows(view: NeuronView) -> None:
     st.info(
         f"The texts around these examples are not in the dataset: `python -m compute examples "
-        f"{view.dataset.folder.name} --neurons {view.id} --texts …` computes them. Here are the values and places."
+        f"{view.dataset.name} --neurons {view.id} --texts …` computes them. Here are the values and places."
     )
 
 

@@ -48,11 +48,11 @@ def shown_convention(dataset: Dataset) -> SignConvention:
 
 
 def token_texts(dataset: Dataset) -> TokenTexts:
-    return _token_texts(str(dataset.folder), dataset.manifest.sha256, dataset)
+    return _token_texts(dataset.manifest.sha256, dataset)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _token_texts(_folder: str, sha256: str, _dataset: Dataset) -> TokenTexts:
+def _token_texts(sha256: str, _dataset: Dataset) -> TokenTexts:
     del sha256  # by which vocabularies are told apart
     return TokenTexts(_dataset.vocab)
 

@@ -1,20 +1,19 @@
 """What the pages share of Streamlit: the dataset in the address, links that keep it, and states worth explaining."""
 
-from pathlib import Path
 from typing import NoReturn
 
 import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
 
-from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.discover import FOLDERS_VARIABLE, Found, find_datasets
-from gluscope_core.errors import BadNeuronId, GluscopeError
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import BadNeuronId, GluscopeError, HubUnreachable
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
+from gluscope_core.schema import TEXTS_TABLE
+from gluscope_core.ui.choice import DATASET, REVISION, ROOT, chosen_dataset, fetch
 
-ROOT = Path(__file__).parent.parent.parent
-DATASET, NEURON = "data", "neuron"
-"""Keys of the address."""
+NEURON = "neuron"
+"""Key of the address."""
 
 OVERVIEW_PAGE, NEURON_PAGE, EXPLORE_PAGE = "pages/overview.py", "pages/neuron.py", "pages/explore.py"
 
@@ -46,35 +45,9 @@ def through_entry_point() -> None:
 
 
 def page_dataset() -> Dataset:
-    """The dataset that the address names, or the first one found; else the page ends with an explanation."""
+    """As the address has it; else the page ends with an explanation."""
     through_entry_point()
-    found = [each for each in datasets_found() if each.dataset is not None]
-    named = st.query_params.get(DATASET)
-    if not found:
-        _explain_no_dataset()
-    names = [each.folder.name for each in found]
-    if named is not None and named not in names:
-        st.error(f"There is no dataset `{named}` here. Those at hand: {', '.join(f'`{name}`' for name in names)}.")
-        if st.button(f"Open {names[0]}"):
-            del st.query_params[DATASET]
-            st.rerun()
-        st.stop()
-    chosen = found[names.index(named)] if named else found[0]
-    return _opened(str(chosen.folder), _stamp(chosen.folder))
-
-
-def datasets_found() -> list[Found]:
-    return find_datasets(ROOT)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _opened(folder: str, _stamp_of_manifest: float) -> Dataset:
-    return open_dataset(folder)
-
-
-def _stamp(folder: Path) -> float:
-    """Changes when a dataset is replaced, so that it is opened anew."""
-    return (folder / "gluscope.json").stat().st_mtime
+    return chosen_dataset()
 
 
 def summary_of(manifest: Manifest) -> str:
@@ -91,7 +64,7 @@ def summary_of(manifest: Manifest) -> str:
 
 def address(**state: str | None) -> dict[str, str]:
     """The parameters of a link: the dataset, where it is not the default one, and whatever else is given."""
-    named = {DATASET: st.query_params.get(DATASET), **state}
+    named = {key: st.query_params.get(key) for key in (DATASET, REVISION)} | state
     return {key: value for key, value in named.items() if value is not None}
 
 
@@ -106,26 +79,16 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     if neuron.layer not in layers or neuron.neuron >= width:
         has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
         _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")
+    fetch(dataset, TEXTS_TABLE.name)
     return neuron
 
 
 def guard(error: GluscopeError) -> None:
     """Shows, where data would stand, why there is none."""
-    st.warning(str(error))
+    st.warning(f"{error}. Reload the page to try again." if isinstance(error, HubUnreachable) else str(error))
 
 
 def _offer_way_on(problem: str) -> NoReturn:
     st.error(problem)
     st.page_link(OVERVIEW_PAGE, label="Look a neuron up", query_params=address())
-    st.stop()
-
-
-def _explain_no_dataset() -> NoReturn:
-    st.info(
-        f"No dataset yet. Compute one with `python -m compute run`, then put its folder into `datasets/` "
-        f"or name it in the environment variable `{FOLDERS_VARIABLE}`."
-    )
-    for each in datasets_found():
-        if each.problem:
-            st.warning(each.problem)
     st.stop()

@@ -1,0 +1,224 @@
+"""The stage `publish`: a dataset to the Hub, where its manifest and card come last and only what is missing is sent."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants
+from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
+
+from compute.card import CARD_NAME, NOTICES_NAME, card, completed
+from compute.config import PublishConfig
+from compute.durable import locked, sha256_of
+from compute.progress import say
+from gluscope_core.dataset import open_dataset
+from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable
+from gluscope_core.hub_errors import explained
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.schema import TABLES
+
+FILES_AT_ONCE = 100
+BYTES_AT_ONCE = 5 * 10**9
+"""Of one commit. The Hub advises against larger ones, and what is cut off loses at most one."""
+_DATASET = constants.REPO_TYPE_DATASET
+_OF_A_TABLE = re.compile(rf"({'|'.join(TABLES)})(/[^/]+)?\.parquet")
+
+
+@dataclass(frozen=True)
+class _Target:
+    repo_id: str
+    branch: str
+    exists: bool
+    files: dict[str, RepoFile]
+
+    def holds(self, path: str, sha256: str) -> bool:
+        there = self.files.get(path)
+        return there is not None and there.lfs is not None and there.lfs.sha256 == sha256
+
+    def holds_small(self, path: str, content: bytes) -> bool:
+        there = self.files.get(path)
+        return there is not None and there.lfs is None and there.blob_id == git_hash(content)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    send: tuple[FileRecord, ...]
+    documents: dict[str, bytes]
+    """Card, notices and manifest, as far as they differ from what is there."""
+    obsolete: tuple[str, ...]
+    kept: int
+
+    @property
+    def batches(self) -> list[list[FileRecord]]:
+        return list(_batches(self.send))
+
+    def __bool__(self) -> bool:
+        return bool(self.send or self.documents or self.obsolete)
+
+
+def publish(config: PublishConfig) -> None:
+    with locked(config.dataset):
+        manifest = open_dataset(config.dataset).manifest
+        with _named(config.repo_id):
+            target = _look(config)
+            plan = _plan(config.dataset, manifest, target)
+            for line in _lines(plan, target):
+                say(line)
+            if config.dry_run or not plan:
+                return
+            _check_against_manifest(config.dataset, plan)
+            _make(config, target)
+            _send(config.dataset, manifest, target, plan)
+            _confirm(config, manifest)
+    say(f"Published: {constants.ENDPOINT}/datasets/{config.repo_id}")
+
+
+def _look(config: PublishConfig) -> _Target:
+    branch = config.branch or constants.DEFAULT_REVISION
+    for each in (branch, constants.DEFAULT_REVISION):  # a new branch begins with what is on the main one
+        try:
+            listed = list(HfApi().list_repo_tree(config.repo_id, recursive=True, revision=each, repo_type=_DATASET))
+        except RevisionNotFoundError:
+            continue
+        except RepositoryNotFoundError:
+            return _Target(config.repo_id, branch, exists=False, files={})
+        files = {each.path: each for each in listed if isinstance(each, RepoFile)}
+        return _Target(config.repo_id, branch, exists=True, files=files)
+    return _Target(config.repo_id, branch, exists=True, files={})
+
+
+def _plan(folder: Path, manifest: Manifest, target: _Target) -> _Plan:
+    send = tuple(record for record in manifest.files if not target.holds(record.path, record.sha256))
+    documents = _documents(folder, manifest, target.repo_id)
+    named = {record.path for record in manifest.files}
+    return _Plan(
+        send=send,
+        documents={path: content for path, content in documents.items() if not target.holds_small(path, content)},
+        obsolete=tuple(path for path in sorted(target.files) if _OF_A_TABLE.fullmatch(path) and path not in named),
+        kept=len(manifest.files) - len(send),
+    )
+
+
+def _documents(folder: Path, manifest: Manifest, repo_id: str) -> dict[str, bytes]:
+    """The manifest is the last."""
+    own = folder / CARD_NAME
+    text = own.read_text(encoding="utf-8") if own.exists() else card(manifest)
+    found = {CARD_NAME: completed(text, manifest, repo_id, _licence_of(manifest)).encode()}
+    if (folder / NOTICES_NAME).exists():
+        found[NOTICES_NAME] = (folder / NOTICES_NAME).read_bytes()
+    return {**found, MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes()}
+
+
+def _licence_of(manifest: Manifest) -> str | None:
+    """What the Hub says of the model, where that came from there."""
+    if manifest.model.revision is None or "/" not in manifest.model.id:
+        return None
+    try:
+        data = HfApi().model_info(manifest.model.id, timeout=constants.HF_HUB_ETAG_TIMEOUT).card_data
+    except OSError:
+        return None
+    licence = data.get("license_name") or data.get("license") if data else None
+    return licence if isinstance(licence, str) else None
+
+
+def _lines(plan: _Plan, target: _Target) -> Iterator[str]:
+    where = target.repo_id if target.branch == constants.DEFAULT_REVISION else f"{target.repo_id}, {target.branch}"
+    yield f"{where}: {'there' if target.exists else 'to be made'}"
+    if plan.kept:
+        yield f"  {plan.kept} files are there already"
+    if not plan:
+        yield "  nothing is missing"
+    for number, batch in enumerate(plan.batches, 1):
+        size = sum(record.bytes for record in batch) / 1e6
+        tables = ", ".join(dict.fromkeys(record.table for record in batch))
+        yield f"  commit {number}: {len(batch)} files of {tables}, {size:,.1f} MB"
+    if plan.documents:
+        yield f"  last: {', '.join(plan.documents)}"
+    if plan.obsolete:
+        yield f"  to be removed, from an earlier version: {', '.join(plan.obsolete)}"
+
+
+def _check_against_manifest(folder: Path, plan: _Plan) -> None:
+    """Before anything is sent, whole files: what is damaged here would be damaged there."""
+    for record in plan.send:
+        path = folder / record.path
+        if not path.is_file() or path.stat().st_size != record.bytes or sha256_of(path) != record.sha256:
+            raise DatasetDamaged(
+                f"{path} is missing, or not as it was written; nothing was sent. `python -m compute verify {folder}` "
+                "says more"
+            )
+
+
+def _make(config: PublishConfig, target: _Target) -> None:
+    api = HfApi()
+    if not target.exists:
+        api.create_repo(target.repo_id, repo_type=_DATASET, private=config.private, exist_ok=True)
+    if target.branch != constants.DEFAULT_REVISION:
+        api.create_branch(target.repo_id, branch=target.branch, repo_type=_DATASET, exist_ok=True)
+
+
+def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan) -> None:
+    """In one commit where that is not too large. Else the manifest that is there goes with the first and comes back
+    with the last, so that nobody reads half of one version and half of another."""
+    batches = plan.batches or [[]]
+    for number, batch in enumerate(batches, 1):
+        last = number == len(batches)
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationAdd(record.path, folder / record.path) for record in batch
+        ]
+        if number == 1 and not last and MANIFEST_NAME in target.files:
+            operations.append(CommitOperationDelete(MANIFEST_NAME))
+        if last:
+            documents = plan.documents
+            if len(batches) > 1:
+                documents = {**documents, MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes()}
+            operations += [CommitOperationDelete(path) for path in plan.obsolete]
+            operations += [CommitOperationAdd(path, content) for path, content in documents.items()]
+        part = f"part {number} of {len(batches)}" if len(batches) > 1 else "whole"
+        _commit(target, operations, f"{manifest.model.id}, {part}")
+        say(f"  commit {number} of {len(batches)} done")
+
+
+def _commit(target: _Target, operations: list[CommitOperationAdd | CommitOperationDelete], message: str) -> None:
+    HfApi().create_commit(
+        target.repo_id, operations, commit_message=message, repo_type=_DATASET, revision=target.branch
+    )
+
+
+def _confirm(config: PublishConfig, manifest: Manifest) -> None:
+    target = _look(config)
+    missing = [record.path for record in manifest.files if not target.holds(record.path, record.sha256)]
+    if missing:
+        raise HubUnreachable(f"{config.repo_id}: the Hub does not have {missing[0]} yet: repeat the command")
+
+
+def _batches(records: Sequence[FileRecord]) -> Iterator[list[FileRecord]]:
+    batch: list[FileRecord] = []
+    for record in records:
+        size = sum(each.bytes for each in batch)
+        if batch and (len(batch) == FILES_AT_ONCE or size + record.bytes > BYTES_AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(record)
+    if batch:
+        yield batch
+
+
+@contextmanager
+def _named(repo_id: str) -> Iterator[None]:
+    """What fails while sending is repeated by repeating the command."""
+    try:
+        with explained(repo_id, None):
+            yield
+    except HubUnreachable as error:
+        raise HubUnreachable(f"{error}; repeat the command, which sends only what is missing") from error
+    except GluscopeError:
+        raise
+    except ValueError as error:
+        raise HubRefused(f"{repo_id}: the Hub does not take it: {error}") from error
+    except RuntimeError as error:  # of uploads
+        raise HubUnreachable(f"{repo_id}: {error} Repeat the command, which sends only what is missing") from error

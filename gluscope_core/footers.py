@@ -1,0 +1,40 @@
+"""The end of a parquet file: where everything lies in it, bounded by the file's size before anything is allocated."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_MAGIC = b"PAR1"
+TAIL = 8
+"""Bytes at the very end: four of the footer's length, four of magic."""
+
+
+def footer_length(tail: bytes, size: int) -> int | None:
+    """What the end of a parquet file of some size says of its footer's length; None where it can be no such file."""
+    length = int.from_bytes(tail[-TAIL:-4], "little")
+    whole = len(tail) >= TAIL and tail.endswith(_MAGIC) and length <= size - TAIL - len(_MAGIC)
+    return length if whole else None
+
+
+def read_footer(path: Path) -> bytes:
+    """The footer with its length and magic, bounded by the file's size before anything is allocated."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - TAIL))
+        length = footer_length(file.read(TAIL), size)
+        if length is None:
+            raise OSError("not a whole parquet file")
+        file.seek(size - TAIL - length)
+        return file.read(length + TAIL)
+
+
+def parse_footer(footer: bytes) -> pq.FileMetaData:
+    return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
+
+
+def span_of(metadata: pq.FileMetaData, group: int) -> tuple[int, int]:
+    """Where the pages of a row group begin and end in the file."""
+    columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
+    starts = [min(each.dictionary_page_offset or each.data_page_offset, each.data_page_offset) for each in columns]
+    return min(starts), max(start + each.total_compressed_size for start, each in zip(starts, columns, strict=True))

@@ -1,0 +1,176 @@
+"""A dataset on the Hub at a pinned revision: whole files kept by the Hub's own client, or parts of them.
+
+The client's environment variables hold here too: HF_ENDPOINT, HF_HOME, HF_TOKEN, HF_HUB_OFFLINE and the others."""
+
+import hashlib
+import os
+import re
+from io import RawIOBase
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from huggingface_hub import (
+    HfApi,
+    cached_assets_path,
+    constants,
+    hf_hub_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+from gluscope_core.errors import DatasetDamaged, DatasetNotFound, HubUnreachable
+from gluscope_core.footers import TAIL, footer_length
+from gluscope_core.hub_errors import explained
+from gluscope_core.hub_ranges import RangeReader, RangesIgnored
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DATASET = constants.REPO_TYPE_DATASET
+
+
+class HubRevision:
+    """One commit of a dataset, which later commits do not change."""
+
+    remedy = "who published it must publish it again"
+
+    def __init__(self, repo_id: str, revision: str) -> None:
+        self.name, self.revision = repo_id, revision
+        self._ranges = RangeReader(repo_id, revision)
+        self._served_in_parts = True
+
+    @classmethod
+    def find(cls, repo_id: str, revision: str | None = None) -> "HubRevision":
+        """The commit that a branch, tag or commit names now; by default that of the main branch."""
+        with explained(repo_id, revision):
+            try:
+                manifest = hf_hub_download(repo_id, MANIFEST_NAME, repo_type=_DATASET, revision=revision)
+            except EntryNotFoundError as error:
+                if isinstance(error, LocalEntryNotFoundError):
+                    raise
+                commit = HfApi().dataset_info(repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha
+            else:
+                commit = Path(manifest).parent.name  # the client's cache has a folder per commit
+        if commit is None or not _COMMIT.fullmatch(commit):
+            raise HubUnreachable(f"{repo_id}: the Hub does not say which commit it has; is HF_ENDPOINT a Hub's?")
+        return cls(repo_id, commit)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision[:7]}"
+
+    def locate(self, path: str) -> str:
+        return f"{self}: {path}"
+
+    def has(self, path: str) -> bool:
+        return self.kept(path) or path in self.files()
+
+    def files(self) -> list[str]:
+        with explained(self.name, self.revision):
+            return sorted(HfApi().list_repo_files(self.name, repo_type=_DATASET, revision=self.revision))
+
+    def manifest(self) -> Manifest:
+        try:
+            return parse_manifest(self.whole(MANIFEST_NAME).read_bytes(), self.locate(MANIFEST_NAME))
+        except FileNotFoundError as error:
+            raise DatasetNotFound(
+                f"{self} holds no dataset of GLUScope's: no {MANIFEST_NAME}, which comes last while one is published"
+            ) from error
+
+    def kept(self, path: str) -> bool:
+        return self._on_disk(path) is not None
+
+    def whole(self, path: str) -> Path:
+        with explained(self.name, self.revision):
+            return Path(hf_hub_download(self.name, path, repo_type=_DATASET, revision=self.revision))
+
+    def span(self, path: str, start: int, stop: int) -> Path | BinaryIO:
+        if (kept := self._on_disk(path)) is not None:
+            return kept
+        content = self._part(path, start, stop - start)
+        if content is None:
+            return self.whole(path)
+        return cast("BinaryIO", _Span(content, start))
+
+    def footer(self, record: FileRecord, expected: int) -> bytes:
+        """Kept on disk by its hash, since a large file's takes as long to fetch as many of its rows."""
+        kept = _footers() / record.footer_sha256
+        if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == record.footer_sha256:
+            return content
+        footer = self._fetched_footer(record, expected)
+        if hashlib.sha256(footer).hexdigest() == record.footer_sha256:
+            aside = kept.with_name(f"{kept.name}.{os.getpid()}")
+            aside.write_bytes(footer)
+            aside.replace(kept)
+        return footer
+
+    def check_settled(self, manifest: Manifest) -> None:
+        """A commit does not change."""
+
+    def _fetched_footer(self, record: FileRecord, expected: int) -> bytes:
+        tail = self._tail(record, min(expected, record.bytes))
+        length = footer_length(tail, record.bytes)
+        if length is None:
+            raise OSError("not a whole parquet file")
+        needed = length + TAIL
+        return (tail if len(tail) >= needed else self._tail(record, needed))[-needed:]
+
+    def _tail(self, record: FileRecord, length: int) -> bytes:
+        if (kept := self._on_disk(record.path)) is None:
+            content = self._part(record.path, None, length)
+            if content is not None:
+                return content
+            kept = self.whole(record.path)
+        with kept.open("rb") as file:
+            file.seek(max(0, kept.stat().st_size - length))
+            return file.read()
+
+    def _part(self, path: str, start: int | None, length: int) -> bytes | None:
+        """None where the server has whole files only."""
+        if not self._served_in_parts:
+            return None
+        try:
+            with explained(self.name, self.revision):
+                content = self._ranges.read(path, start, length)
+        except RangesIgnored:
+            self._served_in_parts = False
+            return None
+        if start is not None and len(content) < length:
+            raise DatasetDamaged(f"{self.locate(path)} is shorter than it was written: {self.remedy}")
+        return content
+
+    def _on_disk(self, path: str) -> Path | None:
+        kept = try_to_load_from_cache(self.name, path, repo_type=_DATASET, revision=self.revision)
+        return Path(kept) if isinstance(kept, str) else None
+
+
+class _Span(RawIOBase):
+    """Part of a file, at its place in it."""
+
+    def __init__(self, content: bytes, start: int) -> None:
+        self._content, self._start, self._at = memoryview(content), start, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._start + len(self._content)}[whence]
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        first = self._at - self._start
+        if first < 0:
+            raise OSError("outside the part of the file that was fetched")
+        part = self._content[first : first + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+def _footers() -> Path:
+    return cached_assets_path("gluscope", namespace="footers")

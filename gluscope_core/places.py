@@ -1,0 +1,131 @@
+"""Where a dataset's files lie: a local folder, or a pinned revision of a dataset on the Hub."""
+
+import re
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from gluscope_core.errors import DatasetBeingUpdated, NoSuchRevision
+from gluscope_core.footers import read_footer
+from gluscope_core.manifest import JOURNAL_NAME, FileRecord, Manifest, read_manifest
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+class Place(Protocol):
+    """Files by their paths within a dataset. What cannot be read raises one of our errors, or FileNotFoundError."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls the dataset there: the folder's name, or the Hub's id."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """The Hub's commit; a folder has none."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that is not as it was written."""
+        ...
+
+    def locate(self, path: str) -> str:
+        """Where a file lies, for messages."""
+        ...
+
+    def has(self, path: str) -> bool: ...
+
+    def files(self) -> list[str]:
+        """All paths, those that no manifest names included."""
+        ...
+
+    def manifest(self) -> Manifest: ...
+
+    def kept(self, path: str) -> bool:
+        """Whether a whole file is on this machine's disk already."""
+        ...
+
+    def whole(self, path: str) -> Path:
+        """A local copy of a whole file."""
+        ...
+
+    def span(self, path: str, start: int, stop: int) -> Path | BinaryIO:
+        """Something to seek and read in that has at least these of the file's bytes, at their places."""
+        ...
+
+    def footer(self, record: FileRecord, expected: int) -> bytes:
+        """The footer of a parquet file with its length and magic; `expected` is a guess at its size."""
+        ...
+
+    def check_settled(self, manifest: Manifest) -> None:
+        """Raises where files were replaced since the manifest was read, or are being replaced now."""
+        ...
+
+
+class Folder:
+    """A dataset in a local folder."""
+
+    revision = None
+    remedy = "fetch or compute it again"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def locate(self, path: str) -> str:
+        return str(self.path / path)
+
+    def has(self, path: str) -> bool:
+        return (self.path / path).is_file()
+
+    def files(self) -> list[str]:
+        found = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+        return sorted(path.as_posix() for path in found)
+
+    def manifest(self) -> Manifest:
+        self._refuse_while_updated()
+        return read_manifest(self.path)
+
+    def kept(self, path: str) -> bool:
+        del path
+        return True
+
+    def whole(self, path: str) -> Path:
+        return self.path / path
+
+    def span(self, path: str, start: int, stop: int) -> Path:
+        del start, stop
+        return self.path / path
+
+    def footer(self, record: FileRecord, expected: int) -> bytes:
+        del expected
+        return read_footer(self.path / record.path)
+
+    def check_settled(self, manifest: Manifest) -> None:
+        self._refuse_while_updated()
+        if read_manifest(self.path).sha256 != manifest.sha256:
+            raise DatasetBeingUpdated(f"{self} was replaced since it was opened: open it again")
+
+    def _refuse_while_updated(self) -> None:
+        if (self.path / JOURNAL_NAME).exists():
+            raise DatasetBeingUpdated(
+                f"{self} is being updated, or an update was cut off: repeat the command that wrote to it to complete it"
+            )
+
+
+def find_place(named: str | Path, revision: str | None = None) -> Place:
+    """A folder, where there is one of that name; else what looks like `user/name` is an id on the Hub."""
+    if isinstance(named, str) and is_hub_id(named):
+        from gluscope_core.hub import HubRevision  # noqa: PLC0415 - its client takes half a second to import
+
+        return HubRevision.find(named, revision)
+    if revision is not None:
+        raise NoSuchRevision(f"{named} is opened as a local folder, which has no revisions: leave revision out")
+    return Folder(Path(named))
+
+
+def is_hub_id(named: str) -> bool:
+    return _HUB_ID.fullmatch(named) is not None and not Path(named).is_dir()

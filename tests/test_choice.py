@@ -1,0 +1,195 @@
+"""Choosing datasets in the app, of this machine and of the Hub: every way there, and every way it fails."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from gluscope_core.discover import ANY_VARIABLE, FOLDERS_VARIABLE, Offer, offers, wanted
+from gluscope_core.errors import DatasetNotFound
+from gluscope_core.manifest import JOURNAL_NAME
+from tests.hub_standin import Fault
+
+ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
+ID = "someone/tiny"
+WINDOWS = "windows/layer_001.parquet"
+NEURON_PAGE = "pages/neuron.py"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def here(with_weights, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(with_weights, tmp_path / "shelf" / "mine")
+    monkeypatch.setenv(FOLDERS_VARIABLE, f"{tmp_path / 'shelf'}:{ID}")
+    return tmp_path / "shelf" / "mine"
+
+
+@pytest.fixture
+def published(hub, with_weights, here) -> str:
+    assert here.exists()
+    return hub.add(ID, with_weights)
+
+
+def visit(page: str | None = None, **address: str) -> AppTest:
+    """A new visitor who follows a link."""
+    app = AppTest.from_file(ENTRY, default_timeout=60)
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.run()
+    return app.switch_page(page).run() if page else app
+
+
+def in_address(app: AppTest, key: str) -> str | None:
+    value = app.query_params.get(key)
+    return value[0] if isinstance(value, list) else value
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_one_of_the_hub_is_opened_and_pinned(published):
+    app = visit(data=ID)
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value == "tiny-llama"
+    assert in_address(app, "revision") == published
+    assert published[:10] in app.caption[0].value
+
+
+def test_a_second_commit_changes_nothing_for_who_has_it_open(hub, published):
+    app = visit(data=ID)
+    hub.change(ID, "neurons/neurons_000.parquet", b"damaged")
+    app.run()
+    assert in_address(app, "revision") == published
+    other = visit(NEURON_PAGE, data=ID, revision=published, neuron="1.3")
+    assert not [*other.exception, *other.error, *other.warning]
+    st.cache_data.clear()  # an hour later
+    later = visit(data=ID)
+    assert "neurons_000" in " ".join(each.value for each in [*later.error, *later.warning])
+
+
+def test_the_neuron_page_from_the_hub(published):
+    app = visit(NEURON_PAGE, data=ID, neuron="1.3")
+    assert not [*app.exception, *app.error, *app.warning]
+    assert in_address(app, "revision") == published
+
+
+def test_a_visitor_stays_with_a_dataset(published):
+    app = visit(data=ID)
+    del app.query_params["data"], app.query_params["revision"]  # as the navigation does
+    app.switch_page("pages/methods.py").run()
+    assert in_address(app, "data") == ID
+    assert in_address(app, "revision") == published
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ({"data": ID, "revision": "v9"}, "no revision v9"),
+        ({"data": "someone/else"}, "Those at hand: mine, someone/tiny"),
+        ({"data": "../../etc"}, "There is no dataset ../../etc"),
+        ({"data": "mine", "revision": "main"}, "no revisions"),
+    ],
+)
+def test_what_cannot_be_opened_has_ways_on(address, message):
+    app = visit(**address)
+    assert not app.exception
+    assert message in app.error[0].value
+    assert buttons(app)[0] == "Try again"
+    way_on = next(button for button in app.button if button.label.startswith("Open"))
+    way_on.click().run()
+    assert not [*app.exception, *app.error]
+    assert app.title[0].value == "tiny-llama"
+
+
+@pytest.mark.usefixtures("published")
+def test_any_only_where_it_is_allowed(hub, with_weights, monkeypatch):
+    hub.add("someone/else", with_weights)
+    assert "no dataset" in visit(data="someone/else").error[0].value
+    assert not visit("pages/datasets.py").text_input
+    monkeypatch.setenv(ANY_VARIABLE, "1")
+    assert not visit(data="someone/else").error
+    assert not visit(data=str(with_weights)).error
+    app = visit("pages/datasets.py")
+    app.text_input[0].set_value("someone/else")
+    app.button[0].click().run()
+    assert in_address(app, "data") == "someone/else"
+
+
+def test_a_dataset_that_is_being_updated_is_said_to_be(here):
+    (here.parent / "other").mkdir()
+    shutil.copytree(here, here.parent / "other", dirs_exist_ok=True)
+    (here / JOURNAL_NAME).touch()
+    app = visit(data="mine")
+    assert "is being updated" in app.error[0].value
+    assert "Open other" in buttons(app)
+    (here / JOURNAL_NAME).unlink()
+    app.button[0].click().run()
+    assert not app.error
+
+
+def test_the_hub_does_not_answer(hub, published):
+    hub.faults.append(Fault("HEAD", "/resolve/", 503, times=99))
+    app = visit(data=ID, revision=published)
+    assert "503" in app.error[0].value
+    hub.faults.clear()
+    app.button[0].click().run()
+    assert not app.error
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (Fault("GET", "/signed/", 429, {"Retry-After": "300"}, times=99), "wait for 300 seconds"),
+        (Fault("GET", "/signed/", cut=True, times=99), "cuts the connection"),
+    ],
+    ids=["429", "cut"],
+)
+def test_what_fails_on_the_way_stands_where_data_would(hub, fault, message):
+    app = visit(data=ID)
+    app.query_params["neuron"] = "1.3"
+    visit(NEURON_PAGE, data=ID, neuron="0.0")  # so that all that comes whole is here
+    hub.faults.append(fault)
+    app.switch_page(NEURON_PAGE).run()
+    assert not app.exception
+    said = " ".join(each.value for each in app.warning)
+    assert message in said
+    assert "Reload" in said
+    hub.faults.clear()
+    app.run()
+    assert not app.warning
+
+
+@pytest.mark.parametrize("content", [None, b"PAR1 and little else"], ids=["missing", "truncated"])
+def test_a_file_that_is_missing_or_truncated_stands_where_data_would(hub, published, content):
+    damaged = hub.change(ID, WINDOWS, content)
+    app = visit(NEURON_PAGE, data=ID, revision=damaged, neuron="1.3")
+    assert not app.exception
+    assert "layer_001.parquet" in " ".join(each.value for each in app.warning)
+    assert not visit(NEURON_PAGE, data=ID, revision=published, neuron="1.3").warning
+
+
+@pytest.mark.usefixtures("published")
+def test_all_are_listed_with_what_they_are_pinned_to(published):
+    rows = visit("pages/datasets.py").dataframe[0].value
+    assert list(rows["dataset"]) == ["mine", ID]
+    assert list(rows["commit"]) == ["this machine", published[:10]]
+    assert rows["open"][1].endswith(f"revision={published}")
+
+
+def test_offers(here, monkeypatch):
+    monkeypatch.setenv(FOLDERS_VARIABLE, f"{here.parent}:someone/tiny@v2: :/nowhere")
+    assert offers(Path()) == [Offer("mine", here), Offer(ID, None, "v2")]
+    assert wanted(ID, offers(Path())).revision == "v2"
+    with pytest.raises(DatasetNotFound):
+        wanted("someone/else", offers(Path()))
