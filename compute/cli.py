@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
+from compute.config import (
+    ExamplesConfig,
+    MergeConfig,
+    PageConfig,
+    RunConfig,
+    SiteConfig,
+    TextsConfig,
+    VerifyConfig,
+    WeightsConfig,
+)
 from gluscope_core.errors import GluscopeError
 
 
@@ -67,6 +76,27 @@ def _weights(config: WeightsConfig) -> int:
     return 0
 
 
+def _examples(config: ExamplesConfig) -> int:
+    from compute.examples import examples
+
+    examples(config)
+    return 0
+
+
+def _page(config: PageConfig) -> int:
+    from compute.site import page
+
+    page(config)
+    return 0
+
+
+def _site(config: SiteConfig) -> int:
+    from compute.site import site
+
+    site(config)
+    return 0
+
+
 def _verify(config: VerifyConfig) -> int:
     from compute.verify import verify
 
@@ -89,5 +119,8 @@ STAGES = {
     "run": _Stage(RunConfig, _run),
     "merge": _Stage(MergeConfig, _merge),
     "weights": _Stage(WeightsConfig, _weights),
+    "examples": _Stage(ExamplesConfig, _examples),
+    "page": _Stage(PageConfig, _page),
+    "site": _Stage(SiteConfig, _site),
     "verify": _Stage(VerifyConfig, _verify),
 }
