@@ -84,14 +84,14 @@ def _examples(config: ExamplesConfig) -> int:
 
 
 def _page(config: PageConfig) -> int:
-    from compute.site import page
+    from compute.pages import page
 
     page(config)
     return 0
 
 
 def _site(config: SiteConfig) -> int:
-    from compute.site import site
+    from compute.pages import site
 
     site(config)
     return 0

@@ -153,8 +153,8 @@ def _refuse_misfits(listed: Listed, errors: np.ndarray) -> None:
         own = errors[listed.owners == number]
         if len(own) and (off := float(np.median(own))) > _TOO_FAR:
             raise ModelRefused(
-                f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off by "
-                f"{100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
+                f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off "
+                f"by {100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
             )
 
 

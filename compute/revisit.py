@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from compute.batches import make_batch, plan_batches
+from compute.batches import BatchPlan, make_batch, plan_batches
 from compute.kernels import cut_windows
 from compute.listed import UNKNOWN, Listed
 from compute.models import GatedModel
@@ -21,6 +21,8 @@ from compute.token_texts import TokenTexts
 from compute.windows import tokens_before
 from gluscope_core.vocabulary import LISTS, QUANTITIES
 
+_BANDS = 6
+"""Of depths. More would make batches smaller."""
 _TRAITS = tuple(
     torch.tensor(trait)
     for trait in zip(
@@ -64,7 +66,7 @@ def revisit(model: GatedModel, listed: Listed, turned: np.ndarray, texts: TokenT
     """`turned`: which neurons have the sign of w_in and w_out changed. A text is run up to the last token that is
     needed of it, and a batch up to the deepest layer."""
     needed = texts.cut_each(_tokens_needed(listed, texts.lengths, scope.window))
-    plan = plan_batches(needed.lengths, scope.batch_tokens, seed=0)
+    plan = _plan(listed, needed.lengths, scope.batch_tokens)
     visit = _Visit(listed, turned, scope)
     with visit.attached(model), token_bar(len(needed.ids), 0, "examples") as bar, torch.inference_mode():
         for chosen in plan:
@@ -83,6 +85,15 @@ def _tokens_needed(listed: Listed, lengths: np.ndarray, window: int) -> np.ndarr
     needed = np.zeros(len(lengths), np.int64)
     np.maximum.at(needed, listed.texts, stops)
     return needed
+
+
+def _plan(listed: Listed, lengths: np.ndarray, batch_tokens: int) -> BatchPlan:
+    """Texts together that are needed about as deep: a batch goes as deep as the deepest of its texts."""
+    depths = np.full(len(lengths), -1)
+    np.maximum.at(depths, listed.texts, listed.layers)
+    bands = depths * _BANDS // (depths.max() + 1)
+    plans = (plan_batches(np.where(bands == band, lengths, 0), batch_tokens, seed=0) for band in range(_BANDS))
+    return tuple(batch for plan in plans for batch in plan)
 
 
 class _DeepEnough(Exception):  # no error: it ends a forward pass
