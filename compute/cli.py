@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, PublishConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
+from compute.config import (
+    ExamplesConfig,
+    MergeConfig,
+    PageConfig,
+    PublishConfig,
+    RunConfig,
+    SiteConfig,
+    TextsConfig,
+    VerifyConfig,
+    WeightsConfig,
+)
 from gluscope_core.errors import GluscopeError, Stopped
 
 _INTERRUPTED = 130
@@ -75,6 +85,27 @@ def _weights(config: WeightsConfig) -> int:
     return 0
 
 
+def _examples(config: ExamplesConfig) -> int:
+    from compute.examples import examples
+
+    examples(config)
+    return 0
+
+
+def _page(config: PageConfig) -> int:
+    from compute.pages import page
+
+    page(config)
+    return 0
+
+
+def _site(config: SiteConfig) -> int:
+    from compute.pages import site
+
+    site(config)
+    return 0
+
+
 def _verify(config: VerifyConfig) -> int:
     from compute.verify import verify
 
@@ -104,6 +135,9 @@ STAGES = {
     "run": _Stage(RunConfig, _run),
     "merge": _Stage(MergeConfig, _merge),
     "weights": _Stage(WeightsConfig, _weights),
+    "examples": _Stage(ExamplesConfig, _examples),
+    "page": _Stage(PageConfig, _page),
+    "site": _Stage(SiteConfig, _site),
     "verify": _Stage(VerifyConfig, _verify),
     "publish": _Stage(PublishConfig, _publish),
 }

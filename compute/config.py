@@ -255,6 +255,63 @@ class MergeConfig:
 
 
 @dataclass(frozen=True)
+class ExamplesConfig:
+    """Add what is around their examples for some neurons of a dataset that has lists of them and no more: the model
+    runs over the texts in these lists only. Repeat the command to resume it, or name others."""
+
+    dataset: Annotated[Path, tyro.conf.Positional]
+    """Folder of the dataset."""
+    neurons: tuple[str, ...]
+    """Such as 31.9634; @FILE for those that a file names; all."""
+    texts: Path | None = None
+    """The texts that the dataset was computed on; by default its own, where it holds them."""
+    model: str | None = None
+    """Hub id, local folder, or .gguf file; by default what the dataset names, where that is on the Hub."""
+    batch_tokens: int = 4096
+    """Tokens in a batch, padding included."""
+    device: str | None = None
+    """Torch device; by default the GPU where there is one."""
+    revision: str | None = None
+    """Of the model, on the Hub."""
+
+    def __post_init__(self) -> None:
+        _require(self.neurons, "--neurons: name at least one, such as 31.9634")
+        _require(self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
+
+
+@dataclass(frozen=True)
+class PageConfig:
+    """Write a neuron's page as one HTML file, which needs nothing else."""
+
+    dataset: Annotated[Path, tyro.conf.Positional]
+    """Folder of the dataset."""
+    neuron: Annotated[str, tyro.conf.Positional]
+    """Such as 31.9634."""
+    out: Path
+    """The file."""
+    sign_convention: Literal["aligned", "raw"] | None = None
+    """Of the signs that are shown; by default the dataset's own."""
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """Write some neurons' pages and an index of them into a folder that any web server can serve. Pages that are there
+    already stay, so that a site can grow."""
+
+    dataset: Annotated[Path, tyro.conf.Positional]
+    """Folder of the dataset."""
+    neurons: tuple[str, ...]
+    """Such as 31.9634; @FILE for those that a file names; all, which is those with examples."""
+    out: Path
+    """Folder of the site."""
+    sign_convention: Literal["aligned", "raw"] | None = None
+    """Of the signs that are shown; by default the dataset's own."""
+
+    def __post_init__(self) -> None:
+        _require(self.neurons, "--neurons: name at least one, such as 31.9634")
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """Read a dataset whole and check schema, checksums and invariants; exit 1 and say where any fails."""
 

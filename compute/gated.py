@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from compute.architectures import Architecture, Norm
 from gluscope_core.vocabulary import Coordinates
@@ -32,6 +33,9 @@ class Projection:
         else:
             rows = torch.mm(self.weight, tokens).float()
         return rows if self.bias is None else rows + self.bias.float()[:, None]
+
+    def of(self, neurons: Int[Tensor, "some"]) -> "Projection":
+        return Projection(self.weight[neurons], None if self.bias is None else self.bias[neurons])
 
 
 class GatedMLP:
@@ -97,6 +101,18 @@ class GatedMLP:
             return self._out(post.flatten(1).t()).unflatten(0, x.shape[:2])
 
         self._module.forward = forward
+
+    def look_at(self, neurons: Int[Tensor, "some"], look: Callable[[Tensor, Tensor], None]) -> RemovableHandle:
+        """Before the MLP does its part, `look` is called with gate and in of some neurons, neuron × text × token,
+        float32."""
+        gate, linear = self._gate.of(neurons), self._linear.of(neurons)
+
+        def before(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+            x = arguments[0]
+            tokens = x.flatten(0, 1).t()
+            look(gate.rows(tokens).unflatten(1, x.shape[:2]), linear.rows(tokens).unflatten(1, x.shape[:2]))
+
+        return self._module.register_forward_pre_hook(before)
 
 
 @dataclass(frozen=True)

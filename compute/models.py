@@ -16,7 +16,7 @@ from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
-from gluscope_core.manifest import ModelRecord
+from gluscope_core.manifest import Manifest, ModelRecord
 
 LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
@@ -55,6 +55,30 @@ def find_model(model: str, revision: str | None) -> ModelSource:
         files = sorted([*path.glob("*.safetensors"), *path.glob("*.json")])
         return ModelSource(path.resolve().name, model, {}, tuple(files))
     return ModelSource(model, model, {"revision": revision}, ())
+
+
+def find_model_of(manifest: Manifest | None, model: str | None, revision: str | None) -> ModelSource:
+    """The model that is named, or else the one on the Hub that a dataset was computed from."""
+    if model is not None:
+        return find_model(model, revision)
+    if manifest is None or manifest.model.revision is None:
+        raise BadSettings("--model: give the model that the dataset was computed from, since it was a local one")
+    return find_model(manifest.model.id, revision or manifest.model.revision)
+
+
+def refuse_other_model(found: ModelRecord, given: ModelRecord, folder: Path) -> None:
+    """Names what differs between the model of a dataset and another that is given for it. Where a dataset does not say
+    which weights it was computed from, only their shape can differ."""
+    ignored = {"id", "dtype"}
+    if found.revision is None and found.fingerprint is None:
+        ignored |= {"revision", "fingerprint", "quantisation"}
+    differing = [
+        f"{name} is {old!r}, of the model given {getattr(given, name)!r}"
+        for name, old in vars(found).items()
+        if name not in ignored and getattr(given, name) != old
+    ]
+    if differing:
+        raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}")
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:

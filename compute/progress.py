@@ -19,14 +19,14 @@ def record_bar(done: int) -> Iterator[tqdm]:
 
 
 @contextmanager
-def token_bar(total: int, done: int) -> Iterator[tqdm]:
+def token_bar(total: int, done: int, what: str = "run") -> Iterator[tqdm]:
     """Tokens, tokens per second and time left, on stderr."""
     with tqdm(
         total=total,
         initial=done,
         unit="tok",
         unit_scale=True,
-        desc="run",
+        desc=what,
         file=sys.stderr,
         mininterval=1,
         smoothing=0.1,

@@ -138,7 +138,6 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
     """The lists of some neurons of a layer, packed with their windows."""
     parts = [(lists, _Ranked.of(lists, torch.from_numpy(neurons))) for lists in (state.top, state.random)]
     sizes = np.concatenate([ranked.filled.sum(axis=2) for _, ranked in parts], axis=1)
-    per_neuron = sizes.sum(axis=1)
     # All entries of the first part come before those of the second; rows want them neuron by neuron.
     owner = np.concatenate([np.repeat(np.arange(len(neurons)), each.filled.sum(axis=(1, 2))) for _, each in parts])
     by_neuron = torch.from_numpy(np.argsort(owner, kind="stable"))
@@ -152,29 +151,59 @@ def window_rows(layer: int, state: LayerState, texts: TokenTexts, neurons: np.nd
         return _numpy(torch.cat(rows)[by_neuron])
 
     window = state.top.gate.shape[-1]
-    index = entries(lambda lists: lists.texts, 1)[:, 0]
-    position = entries(lambda lists: lists.position, 1)[:, 0]
+    return packed_windows(
+        (np.full(len(neurons), layer), neurons),
+        sizes,
+        PackedEntries(
+            values=entries(lambda lists: lists.value, 1)[:, 0],
+            texts=entries(lambda lists: lists.texts, 1)[:, 0],
+            positions=entries(lambda lists: lists.position, 1)[:, 0],
+            gate=entries(lambda lists: lists.gate, window),
+            linear=entries(lambda lists: lists.linear, window),
+        ),
+        texts,
+    )
+
+
+@dataclass(frozen=True)
+class PackedEntries:
+    """The entries of all lists of some neurons end to end, in the order of the schema."""
+
+    values: np.ndarray
+    texts: np.ndarray
+    positions: np.ndarray
+    gate: np.ndarray
+    """Around each entry's token, as `cut_windows` leaves it: 0 outside the text."""
+    linear: np.ndarray
+
+
+def packed_windows(
+    ids: tuple[np.ndarray, np.ndarray], sizes: np.ndarray, entries: PackedEntries, texts: TokenTexts
+) -> pa.Table:
+    """Rows of the windows table. `ids`: layers and neurons; `sizes`: how long the lists of each neuron are."""
+    index, position, window = entries.texts, entries.positions, entries.gate.shape[1]
     start, length = window_bounds(position, texts.lengths[index], window)
-    # The state keeps each window around its token; a clipped window begins later in its row.
+    # Each window is kept around its token; a clipped window begins later in its row.
     offset = start - position + tokens_before(window)
     place = np.arange(window)
     inside = (place >= offset[:, None]) & (place < (offset + length)[:, None])
     first = texts.bounds[index] + start
+    per_neuron = sizes.sum(axis=1)
     widths = _sums(length, per_neuron)
     columns: _Columns = {
-        LAYER: np.full(len(neurons), layer),
-        NEURON: neurons,
-        WindowColumn.LIST_SIZES: Ragged(sizes.ravel(), np.full(len(neurons), sizes.shape[1])),
-        WindowColumn.VALUES: Ragged(entries(lambda lists: lists.value, 1)[:, 0], per_neuron),
+        LAYER: ids[0],
+        NEURON: ids[1],
+        WindowColumn.LIST_SIZES: Ragged(sizes.ravel(), np.full(len(sizes), sizes.shape[1])),
+        WindowColumn.VALUES: Ragged(entries.values, per_neuron),
         WindowColumn.INDICES: Ragged(index, per_neuron),
         WindowColumn.POSITIONS: Ragged(position, per_neuron),
         WindowColumn.STARTS: Ragged(start, per_neuron),
         WindowColumn.LENGTHS: Ragged(length, per_neuron),
         WindowColumn.TOKENS: Ragged(texts.ids[_runs(first, length)], widths),
-        WindowColumn.GATE: Ragged(entries(lambda lists: lists.gate, window)[inside], widths),
-        WindowColumn.IN: Ragged(entries(lambda lists: lists.linear, window)[inside], widths),
+        WindowColumn.GATE: Ragged(entries.gate[inside], widths),
+        WindowColumn.IN: Ragged(entries.linear[inside], widths),
     }
-    return table_of(WINDOWS, columns, len(neurons))
+    return table_of(WINDOWS, columns, len(sizes))
 
 
 def sample_rows(layer: int, state: LayerState, index: np.ndarray, position: np.ndarray) -> pa.Table:

@@ -71,11 +71,15 @@ class TokenTexts:
 
     def cut(self, context: int) -> "TokenTexts":
         """The same texts, each at most `context` tokens long."""
-        lengths = np.minimum(self.lengths, context)
+        return self.cut_each(np.full(len(self), context))
+
+    def cut_each(self, most: np.ndarray) -> "TokenTexts":
+        """The same texts, each at most so many tokens long."""
+        lengths = np.minimum(self.lengths, most)
         if (lengths == self.lengths).all():
             return self
         within = np.arange(len(self.ids)) - np.repeat(self.bounds[:-1], self.lengths)
-        return TokenTexts(self.id, self.paths, self.ids[within < context], _bounds(lengths))
+        return TokenTexts(self.id, self.paths, self.ids[within < np.repeat(most, self.lengths)], _bounds(lengths))
 
     def check_vocabulary(self, size: int) -> None:
         wrong = np.flatnonzero((self.ids < 0) | (self.ids >= size))

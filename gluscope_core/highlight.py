@@ -77,7 +77,7 @@ class ExamplesHtml:
         ]
         row = "".join(f'<span role="cell" class="{name}">{content}</span>' for name, content in cells)
         full = self._full(example, opened) if opened is not None and is_open else ""
-        return f'<div class="row" role="row">{row}</div>{full}'
+        return f'<div class="row" role="row"{self.attributes(example)}>{row}</div>{full}'
 
     def _window(self, example: Example) -> tuple[str, str]:
         """What precedes the token of interest, and the token with what follows it."""
@@ -85,20 +85,28 @@ class ExamplesHtml:
             return "", f'<span class="place">position {count(example.position)}</span>'
         parts: tuple[list[str], list[str]] = ([], [])
         for piece in self._texts.pieces(example.tokens):
-            is_interest = piece.first <= example.at < piece.first + piece.size
+            is_interest = value_at(example, piece) == example.at
             parts[piece.first + piece.size > example.at].append(self._token(example, piece, is_interest=is_interest))
         return "".join(parts[0]), "".join(parts[1])
 
     def _token(self, example: Example, piece: Piece, *, is_interest: bool) -> str:
-        at = example.at if is_interest else piece.first + piece.size - 1
+        at = value_at(example, piece)
         value = float(example.activations[self._colouring.quantity][at])
         strength = self._colouring.strength(value) if self._is_coloured(example, at) else 0
         classes = [*("t" * is_interest), *("p" * (strength > 0)), *("n" * (strength < 0))]
         name, focus = ("b", " tabindex=0") if is_interest else ("i", "")
         style = f" style=--a:{abs(strength)}" if strength else ""
         attribute = f' class="{" ".join(classes)}"' if classes else ""
+        return f"<{name}{attribute}{style}{self.values(example, at)}{focus}>{escape(piece.text)}</{name}>"
+
+    def values(self, example: Example, at: int) -> str:
+        """The attribute of a token that holds its values."""
         numbers = " ".join(_compact(example.activations[quantity][at]) for quantity in HOVERED)
-        return f'<{name}{attribute}{style} data-v="{numbers}"{focus}>{escape(piece.text)}</{name}>'
+        return f' data-v="{numbers}"'
+
+    def attributes(self, example: Example) -> str:  # noqa: ARG002
+        """What a row says of its example beside its cells."""
+        return ""
 
     def _is_coloured(self, example: Example, at: int) -> bool:
         if self._colouring.every_token:
@@ -123,12 +131,16 @@ class ExamplesHtml:
             others = "; ".join(f"text {count(each.text)}: {number(each.value)}" for each in example.twins)
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
         where = f"{source.full}\nposition {count(example.position)}".strip()
-        button = (
+        short = f" · {escape(source.short)}" if source.short else ""
+        shown = f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>'
+        return shown + self.button(example, is_open=is_open)
+
+    def button(self, example: Example, *, is_open: bool) -> str:
+        """It opens the whole text."""
+        return (
             f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
             f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
         )
-        short = f" · {escape(source.short)}" if source.short else ""
-        return f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>{button}'
 
     def _full(self, example: Example, opened: Opened) -> str:
         """The whole text; tokens outside the window have no values."""
@@ -148,6 +160,12 @@ class ExamplesHtml:
         return escape(
             "".join(f"{piece.text}\n" if piece.text == "↵" else piece.text for piece in self._texts.pieces(tokens))
         )
+
+
+def value_at(example: Example, piece: Piece) -> int:
+    """The token whose values a piece of several shows: the one of interest, or else its last."""
+    end = piece.first + piece.size
+    return example.at if piece.first <= example.at < end else end - 1
 
 
 def _rank(example: Example, *, lists: bool) -> str:

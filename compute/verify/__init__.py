@@ -104,13 +104,13 @@ def _check_activations(dataset: Dataset, neurons: pa.Table) -> Iterator[Violatio
         statistics = _of_layer(neurons, layer)
         examples = _layer(dataset, EXAMPLES_TABLE.name, layer)
         mine = _kept(examples, statistics)
-        wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, mine))
+        wrong = list(check_examples(facts, EXAMPLES_TABLE.path(layer), examples, mine)) if examples.num_rows else []
         yield from wrong
-        if not wrong and dataset.has(WINDOWS_TABLE.name):  # windows are held against the lists
-            windows = _layer(dataset, WINDOWS_TABLE.name, layer)
+        windows = _layer(dataset, WINDOWS_TABLE.name, layer)
+        if not wrong and windows.num_rows:  # windows are held against the lists
             yield from check_windows(facts, WINDOWS_TABLE.path(layer), windows, _kept(windows, examples))
-        if dataset.has(SAMPLES_TABLE.name):
-            samples = _layer(dataset, SAMPLES_TABLE.name, layer)
+        samples = _layer(dataset, SAMPLES_TABLE.name, layer)
+        if samples.num_rows:
             yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, _kept(samples, statistics))
 
 
@@ -138,6 +138,8 @@ def _path(dataset: Dataset, table: str) -> str:
 
 
 def _layer(dataset: Dataset, table: str, layer: int) -> pa.Table:
-    """The rows of one layer, which may lie in a file with others."""
+    """The rows of one layer, which may lie in a file with others; none where a table leaves the layer out."""
+    if not any(record.holds(layer) for record in dataset.manifest.files_of(table)):
+        return TABLES[table].schema.empty_table()
     rows = dataset.read_table(table, layer=layer)
     return _of_layer(rows, layer)

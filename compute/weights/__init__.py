@@ -14,9 +14,10 @@ from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
 from compute.models import (
     ModelSource,
     describe_model,
-    find_model,
+    find_model_of,
     load_config,
     load_tokenizer,
+    refuse_other_model,
     text_config,
 )
 from compute.placement import choose_device
@@ -30,7 +31,7 @@ from compute.weights.rows import bare_neurons, neurons_with, token_rows, weight_
 from compute.write import write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.errors import BadSettings, DatasetDamaged, ModelRefused
+from gluscope_core.errors import BadSettings, DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelRecord, WeightsRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
@@ -91,13 +92,13 @@ def weights(config: WeightsConfig) -> None:
 
 def _prepare(config: WeightsConfig, folder: Path) -> _Task:
     dataset = _opened(config, folder)
-    source = find_model(_model_of(config, dataset), config.revision or _revision_of(config, dataset))
+    source = find_model_of(dataset.manifest if dataset else None, config.model, config.revision)
     loaded = load_config(source)
     source = source.pinned(loaded)
     device = choose_device(config.device)
     record = describe_model(source, loaded, "float32", device.type)
     if dataset is not None and config.dataset is not None:
-        _refuse_other_model(dataset.manifest.model, record, folder)
+        refuse_other_model(dataset.manifest.model, record, folder)
         record = dataset.manifest.model
     return _Task(
         folder,
@@ -120,30 +121,6 @@ def _opened(config: WeightsConfig, folder: Path) -> Dataset | None:
         return dataset
     refuse_strangers(folder)
     return None
-
-
-def _model_of(config: WeightsConfig, dataset: Dataset | None) -> str:
-    if config.model is not None:
-        return config.model
-    if dataset is None or dataset.manifest.model.revision is None:
-        raise BadSettings("--model: give the model that the dataset was computed from, since it was a local one")
-    return dataset.manifest.model.id
-
-
-def _revision_of(config: WeightsConfig, dataset: Dataset | None) -> str | None:
-    if config.model is not None or dataset is None:
-        return None
-    return dataset.manifest.model.revision
-
-
-def _refuse_other_model(found: ModelRecord, given: ModelRecord, folder: Path) -> None:
-    differing = [
-        f"{name} is {old!r}, of the model given {getattr(given, name)!r}"
-        for name, old in vars(found).items()
-        if name not in ("id", "dtype") and getattr(given, name) != old
-    ]
-    if differing:
-        raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}")
 
 
 def _vocabulary(dataset: Dataset | None, source: ModelSource, loaded: object, record: ModelRecord) -> pa.Table:

@@ -1,0 +1,213 @@
+"""The stage `examples`: what is around the examples of chosen neurons, added to a dataset that has only their lists."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from compute.card import CARD_NAME, card
+from compute.config import ExamplesConfig
+from compute.durable import PROGRESS, commit, complete, locked
+from compute.listed import UNKNOWN, Listed
+from compute.loading import GatedModel, load_model
+from compute.models import describe_model, find_model_of, load_config, refuse_other_model
+from compute.neuron_choice import choose_neurons, neurons_in
+from compute.placement import choose_device
+from compute.progress import say
+from compute.revisit import Revisited, Scope, revisit
+from compute.rows import packed_windows
+from compute.token_texts import TokenTexts, fingerprint, read_texts
+from compute.write import write_table
+from gluscope_core.columns import NeuronColumn
+from gluscope_core.dataset import Dataset, open_dataset
+from gluscope_core.errors import BadSettings, ModelRefused, TextsUnusable
+from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, TEXTS_TABLE, WINDOWS_TABLE, Table
+from gluscope_core.vocabulary import LISTS, Field, SignConvention
+
+STAGE = "examples"
+_AT_ONCE = 64
+"""Neurons between two commits. They share texts, and what is done stays done."""
+_STAGED = "examples"
+_WINDOW = 32
+"""Where a dataset does not say how wide its windows are."""
+_DTYPES = ("float32", "bfloat16", "float16")
+_TOO_FAR = 0.05
+"""Share of a neuron's scale by which half of its entries may be off: half precision is off by less."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    folder: Path
+    model: GatedModel
+    texts: TokenTexts
+    scope: Scope
+
+
+def examples(config: ExamplesConfig) -> None:
+    folder = config.dataset
+    with locked(folder):
+        complete(folder)
+        dataset = open_dataset(folder)
+        wanted = choose_neurons(config.neurons, dataset, EXAMPLES_TABLE.name)
+        done = set(neurons_in(dataset, WINDOWS_TABLE.name))
+        left = [neuron for neuron in wanted if neuron not in done]
+        if len(left) < len(wanted):
+            say(f"{folder}: {len(wanted) - len(left)} of {len(wanted)} neurons are there already")
+        if not left:
+            return
+        _refuse_without_lists(dataset, left)
+        begun = time.monotonic()
+        task = _prepare(config, dataset, deepest=left[-1].layer)
+        loaded = time.monotonic()
+        worst = max(_add(task, left[at : at + _AT_ONCE]) for at in range(0, len(left), _AT_ONCE))
+        shutil.rmtree(folder / PROGRESS, ignore_errors=True)
+    seconds = (time.monotonic() - loaded) / len(left)
+    say(
+        f"{folder}: {len(left)} neurons added, {seconds:.2g} s each after {loaded - begun:.0f} s for the model; "
+        f"it is at most {worst:.1e} of a neuron's scale from the lists"
+    )
+
+
+def _refuse_without_lists(dataset: Dataset, neurons: list[NeuronId]) -> None:
+    listed = set(neurons_in(dataset, EXAMPLES_TABLE.name))
+    without = [neuron for neuron in neurons if neuron not in listed]
+    if without:
+        raise BadSettings(
+            f"{dataset.folder} has no lists of neuron {without[0]}"
+            + (f" and {len(without) - 1} others" if len(without) > 1 else "")
+            + ": only a `run` over all texts finds the strongest ones"
+        )
+
+
+def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
+    manifest = dataset.manifest
+    source = find_model_of(manifest, config.model, config.revision)
+    loaded = load_config(source)
+    source, device = source.pinned(loaded), choose_device(config.device)
+    dtype = manifest.model.dtype if manifest.model.dtype in _DTYPES else "auto"
+    record = describe_model(source, loaded, dtype, device.type)
+    refuse_other_model(manifest.model, record, config.dataset)
+    texts = _texts(config, dataset).cut(record.context)
+    texts.check_vocabulary(record.vocab_size)
+    _refuse_other_texts(manifest, texts, config.dataset)
+    run = manifest.run
+    scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
+    return _Task(config.dataset, load_model(source, loaded, record, deepest, device), texts, scope)
+
+
+def _texts(config: ExamplesConfig, dataset: Dataset) -> TokenTexts:
+    if config.texts is not None:
+        return read_texts(config.texts)
+    files = dataset.manifest.files_of(TEXTS_TABLE.name)
+    if not files:
+        raise BadSettings("--texts: give the texts that the dataset was computed on, since it does not hold them")
+    return read_texts((config.dataset / files[0].path).parent)
+
+
+def _refuse_other_texts(manifest: Manifest, texts: TokenTexts, folder: Path) -> None:
+    known = manifest.texts
+    if known is not None and known.fingerprint != fingerprint(texts.ids, texts.bounds):
+        raise TextsUnusable(
+            f"{texts.id}: {len(texts)} texts of {len(texts.ids)} tokens are not those that {folder} was computed on "
+            f"({known.id}: {known.texts} of {known.tokens}): give those"
+        )
+
+
+def _add(task: _Task, neurons: list[NeuronId]) -> float:
+    """Adds some neurons; how far the model is from the lists at most."""
+    dataset = open_dataset(task.folder)
+    listed = Listed.of({neuron: dataset.examples(*neuron) for neuron in neurons})
+    _refuse_texts_beyond(listed, task.texts)
+    found = revisit(task.model, listed, _turned(dataset, neurons), task.texts, task.scope)
+    errors = found.errors(listed)
+    _refuse_misfits(listed, errors)
+    ids = tuple(np.array(part) for part in zip(*neurons, strict=True))
+    windows = packed_windows((ids[0], ids[1]), listed.sizes, found.entries(listed), task.texts)
+    changed = [(WINDOWS_TABLE, *each) for each in _with_rows(dataset, WINDOWS_TABLE, windows)]
+    if (listed.positions == UNKNOWN).any():
+        changed += [(EXAMPLES_TABLE, *each) for each in _located(dataset, listed, found)]
+    _commit(task.folder, dataset.manifest, changed)
+    return float(errors.max(initial=0))
+
+
+def _refuse_texts_beyond(listed: Listed, texts: TokenTexts) -> None:
+    if len(listed.texts) and not 0 <= listed.texts.min() <= listed.texts.max() < len(texts):
+        raise TextsUnusable(f"{texts.id} has {len(texts)} texts, but the lists name text {listed.texts.max()}")
+
+
+def _turned(dataset: Dataset, neurons: list[NeuronId]) -> np.ndarray:
+    """Neurons whose signs in the dataset are not the model's own."""
+    if dataset.manifest.sign_convention is not SignConvention.ALIGNED:
+        return np.zeros(len(neurons), bool)
+    flipped = dataset.neurons([LAYER, NEURON, NeuronColumn.FLIPPED]).set_index([LAYER, NEURON])[NeuronColumn.FLIPPED]
+    return flipped.loc[neurons].to_numpy(bool)
+
+
+def _refuse_misfits(listed: Listed, errors: np.ndarray) -> None:
+    for number, neuron in enumerate(listed.ids):
+        own = errors[listed.owners == number]
+        if len(own) and (off := float(np.median(own))) > _TOO_FAR:
+            raise ModelRefused(
+                f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off "
+                f"by {100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
+            )
+
+
+def _with_rows(dataset: Dataset, table: Table, new: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The files that change, whole: what is there of a table, with new rows in their places."""
+    for path, layers in _files_of(dataset, table, new.column(LAYER).to_pylist()).items():
+        rows = new.filter(pa.array(np.isin(new.column(LAYER).to_numpy(), layers)))
+        if any(record.path == path for record in dataset.manifest.files_of(table.name)):
+            old = dataset.read_table(table.name, layer=layers[0])
+            rows = pa.concat_tables([old, rows]).sort_by([(LAYER, "ascending"), (NEURON, "ascending")])
+        yield path, rows
+
+
+def _located(dataset: Dataset, listed: Listed, found: Revisited) -> Iterator[tuple[str, pa.Table]]:
+    """The files of the examples table, with the positions that lists lacked."""
+    bounds = np.concatenate([[0], np.cumsum(listed.sizes)])
+    numbers = {neuron: number for number, neuron in enumerate(listed.ids)}
+    for path, layers in _files_of(dataset, EXAMPLES_TABLE, [neuron.layer for neuron in listed.ids]).items():
+        rows = dataset.read_table(EXAMPLES_TABLE.name, layer=layers[0])
+        ids = zip(rows.column(LAYER).to_pylist(), rows.column(NEURON).to_pylist(), strict=True)
+        mine = {row: numbers[NeuronId(*each)] for row, each in enumerate(ids) if each in numbers}
+        for which, each in enumerate(LISTS):
+            at = rows.schema.get_field_index(each.column(Field.POSITIONS))
+            field, column = rows.schema.field(at), rows.column(at).to_pylist()
+            for row, number in mine.items():
+                first = number * len(LISTS) + which
+                column[row] = found.positions[bounds[first] : bounds[first + 1]].tolist()
+            rows = rows.set_column(at, field, pa.array(column, field.type))
+        yield path, rows
+
+
+def _files_of(dataset: Dataset, table: Table, layers: list[int]) -> dict[str, list[int]]:
+    """The files that have, or shall have, the rows of some layers."""
+    files: dict[str, list[int]] = {}
+    for layer in sorted(set(layers)):
+        holding = (record.path for record in dataset.manifest.files_of(table.name) if record.holds(layer))
+        files.setdefault(next(holding, table.path(layer)), []).append(layer)
+    return files
+
+
+def _commit(folder: Path, old: Manifest, changed: list[tuple[Table, str, pa.Table]]) -> None:
+    staged = folder / PROGRESS / _STAGED
+    shutil.rmtree(staged, ignore_errors=True)
+    new = [write_table(staged, path, table, [rows]) for table, path, rows in changed]
+    written = {record.path for record in new}
+    kept = [record for record in old.files if record.path not in written]
+    files = tuple(sorted([*kept, *new], key=lambda record: record.path))
+    stages = (*(stage for stage in old.stages if stage != STAGE), STAGE)
+    manifest = replace(old, stages=stages, files=files).sealed()
+    names = [record.path for record in new]
+    if not old.files_of(WINDOWS_TABLE.name):  # the card names the tables; else it stays, since people add to it
+        (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
+        names.append(CARD_NAME)
+    (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
+    commit(folder, staged, [*names, MANIFEST_NAME])
