@@ -51,16 +51,24 @@ tokens, neighbours, and neurons that it reads from and is read by. Computed by G
 """
 
 
+_IMPORTED = """What the original GLUScope computed of {some} of **{model}**, imported: for each of the four sign cases
+of (x_gate, x_in) how often it occurs, means and extremes of x_gate, x_in, act(x_gate) and act(x_gate)·x_in, and the
+texts with the strongest values of each.
+
+{remarks}
+"""
+
+
 def card(manifest: Manifest) -> str:
     model, layers = manifest.model, manifest.layers
     return _CARD.format(
         configs="\n".join(_config(name, manifest) for name in TABLES if manifest.files_of(name)),
-        title="Activations" if manifest.run else "Weights",
+        title="Activations" if manifest.activations else "Weights",
         model=model.id,
-        what=_activations(manifest) + _weights(manifest),
+        what=_activations(manifest) + _imported(manifest) + _weights(manifest),
         recorded="all" if len(layers) == model.layers else ", ".join(map(str, layers)),
         convention=manifest.sign_convention.value,
-        quantisation=f"dequantised from {model.quantisation}" if model.quantisation else "as published",
+        quantisation=_quantisation(manifest),
         example="examples" if manifest.files_of("examples") else "weights",
     )
 
@@ -84,6 +92,23 @@ def _activations(manifest: Manifest) -> str:
         nonfinite=f"{manifest.nonfinite_values:,}",
         dtype=model.dtype,
     )
+
+
+def _imported(manifest: Manifest) -> str:
+    imported = manifest.imported
+    if imported is None:
+        return ""
+    some = f"{manifest.neuron_count:,} gated neurons"
+    return _IMPORTED.format(
+        model=manifest.model.id, some=some, remarks="\n".join(f"- {each}" for each in imported.remarks)
+    )
+
+
+def _quantisation(manifest: Manifest) -> str:
+    if manifest.imported:
+        return "not recorded by the original program"
+    model = manifest.model
+    return f"dequantised from {model.quantisation}" if model.quantisation else "as published"
 
 
 def _weights(manifest: Manifest) -> str:

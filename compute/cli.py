@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tyro
 
-from compute.config import MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
+from compute.config import ImportConfig, MergeConfig, RunConfig, TextsConfig, VerifyConfig, WeightsConfig
 from gluscope_core.errors import GluscopeError
 
 
@@ -67,6 +67,13 @@ def _weights(config: WeightsConfig) -> int:
     return 0
 
 
+def _import(config: ImportConfig) -> int:
+    from compute.imported import import_original
+
+    import_original(config)
+    return 0
+
+
 def _verify(config: VerifyConfig) -> int:
     from compute.verify import verify
 
@@ -89,5 +96,6 @@ STAGES = {
     "run": _Stage(RunConfig, _run),
     "merge": _Stage(MergeConfig, _merge),
     "weights": _Stage(WeightsConfig, _weights),
+    "import": _Stage(ImportConfig, _import),
     "verify": _Stage(VerifyConfig, _verify),
 }

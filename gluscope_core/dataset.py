@@ -12,6 +12,7 @@ from gluscope_core.columns import SampleColumn, VocabColumn
 from gluscope_core.errors import (
     DatasetBeingUpdated,
     DatasetDamaged,
+    JoinRefused,
     NoSuchNeuron,
     NoSuchRevision,
     NoSuchText,
@@ -46,7 +47,7 @@ class Dataset:
         self._files: dict[str, TableFile] = {}
 
     def __repr__(self) -> str:
-        texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "weights only"
+        texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "no texts"
         return f"Dataset({self.manifest.model.id!r}, {texts}, {self.folder})"
 
     def neurons(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -136,7 +137,7 @@ class Dataset:
         row = self._row(table, neuron_id)
         if row is not None:
             return row
-        if neuron_id.layer in self.manifest.layers and 0 <= neuron_id.neuron < self.manifest.model.d_mlp:
+        if self.manifest.holds(neuron_id):
             raise NotComputed(f"{self.folder} has no {table} of neuron {neuron_id}, since it keeps those of some only")
         raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.folder}")
 
@@ -151,11 +152,23 @@ class Dataset:
             raise
 
 
-def open_dataset(path: str | Path, revision: str | None = None) -> Dataset:
-    """A dataset in a local folder. `revision` belongs to datasets on the Hub; a folder has only what lies in it."""
+def open_dataset(
+    path: str | Path, revision: str | None = None, *, weights: str | Path | None = None, texts: str | Path | None = None
+) -> Dataset:
+    """A dataset in a local folder: ours, or one that the original program wrote, with which `weights` (computed apart)
+    and `texts` are joined, given or found beside it. `revision` belongs to datasets on the Hub; a folder has only what
+    lies in it."""
+    from gluscope_core.beside import open_beside, with_what_belongs  # noqa: PLC0415  # they build on this module
+
     if revision is not None:
         raise NoSuchRevision(f"{path} is opened as a local folder, which has no revisions: leave revision out")
-    return Dataset(Path(path))
+    given = [None if each is None else Path(each) for each in (weights, texts)]
+    if original := open_beside(Path(path), *given):
+        return original
+    dataset = Dataset(Path(path))
+    if dataset.manifest.imported is None and any(given):
+        raise JoinRefused(f"{path} needs nothing joined: `python -m compute weights --dataset {path}` adds to it")
+    return dataset if dataset.manifest.imported is None else with_what_belongs(dataset, *given)
 
 
 def _refuse_while_updated(folder: Path) -> None:

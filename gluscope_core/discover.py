@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gluscope_core.beside import original_in
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME
@@ -28,9 +29,16 @@ def find_datasets(root: Path) -> list[Found]:
     return [_open(folder) for place in folders for folder in _candidates(place)]
 
 
+def stamp_of(folder: Path) -> float:
+    """Changes when a dataset is replaced, or what lies beside it."""
+    files = [folder / MANIFEST_NAME] if (folder / MANIFEST_NAME).exists() else [folder, *folder.iterdir()]
+    beside = [each / MANIFEST_NAME for each in folder.resolve().parent.iterdir() if (each / MANIFEST_NAME).exists()]
+    return max(path.stat().st_mtime for path in [*files, *beside])
+
+
 def _candidates(place: Path) -> Iterator[Path]:
     """The folder itself, or those within it."""
-    if (place / MANIFEST_NAME).exists():
+    if (place / MANIFEST_NAME).exists() or original_in(place):
         yield place
     elif place.is_dir():
         yield from sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))

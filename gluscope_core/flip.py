@@ -114,3 +114,12 @@ def _flip_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
     order = {(each.vector.value, each.matrix.value, each.sign): number for number, each in enumerate(TOKEN_LISTS)}
     keys = zip(flipped["vector"], flipped["matrix"], flipped["sign"], strict=True)
     return flipped.iloc[np.argsort([order[key] for key in keys], kind="stable")].reset_index(drop=True)
+
+
+def flip_index(found: pd.DataFrame, flipped: IsFlipped) -> pd.DataFrame:
+    """The neurons of a token: those that are turned round point the other way, by the vectors that turn. Cases of
+    firing lists are not touched: they belong to activations."""
+    turns = found["vector"].isin([vector.value for vector in Vector if vector.changes_sign]).to_numpy(bool)
+    turned = turns & (flipped(found["layer"].to_numpy(), found["neuron"].to_numpy()) == 1)
+    sign = np.where(turned, -1, 1)
+    return found.assign(sign=found["sign"] * sign, value=found["value"] * sign)

@@ -31,7 +31,7 @@ from compute.write import write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import BadSettings, DatasetDamaged, ModelRefused
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelRecord, WeightsRecord
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelFacts, ModelRecord, WeightsRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     FORMAT_VERSION,
@@ -98,7 +98,7 @@ def _prepare(config: WeightsConfig, folder: Path) -> _Task:
     record = describe_model(source, loaded, "float32", device.type)
     if dataset is not None and config.dataset is not None:
         _refuse_other_model(dataset.manifest.model, record, folder)
-        record = dataset.manifest.model
+        record = ModelRecord(**vars(dataset.manifest.model))
     return _Task(
         folder,
         dataset,
@@ -112,7 +112,13 @@ def _prepare(config: WeightsConfig, folder: Path) -> _Task:
 
 def _opened(config: WeightsConfig, folder: Path) -> Dataset | None:
     if config.dataset is not None:
-        return open_dataset(folder)
+        dataset = open_dataset(folder)
+        if dataset.manifest.imported is not None:
+            raise BadSettings(
+                f"--dataset {folder}: activations that the original program computed take no weights; compute them "
+                f"apart with --model and --out, and put their folder beside it, where the dashboard finds them"
+            )
+        return dataset
     if (folder / MANIFEST_NAME).exists():
         dataset = open_dataset(folder)
         if dataset.manifest.run is not None:
@@ -136,7 +142,7 @@ def _revision_of(config: WeightsConfig, dataset: Dataset | None) -> str | None:
     return dataset.manifest.model.revision
 
 
-def _refuse_other_model(found: ModelRecord, given: ModelRecord, folder: Path) -> None:
+def _refuse_other_model(found: ModelFacts, given: ModelRecord, folder: Path) -> None:
     differing = [
         f"{name} is {old!r}, of the model given {getattr(given, name)!r}"
         for name, old in vars(found).items()

@@ -9,7 +9,7 @@ from streamlit.navigation.page import Page as StreamlitPage
 
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.discover import FOLDERS_VARIABLE, Found, find_datasets
+from gluscope_core.discover import FOLDERS_VARIABLE, Found, find_datasets, stamp_of
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
@@ -78,7 +78,7 @@ def _opened(folder: str, _stamp_of_manifest: float) -> Dataset:
 
 def _stamp(folder: Path) -> float:
     """Changes when a dataset is replaced, so that it is opened anew."""
-    return (folder / "gluscope.json").stat().st_mtime
+    return stamp_of(folder)
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda dataset: dataset.manifest.sha256})
@@ -94,12 +94,16 @@ def striking_of(dataset: Dataset) -> pd.DataFrame | None:
 def summary_of(manifest: Manifest) -> str:
     """A line that says what was computed."""
     model, texts, run = manifest.model, manifest.texts, manifest.run
-    parts = [f"{len(manifest.layers)} layers of {model.d_mlp:,} neurons", model.activation]
+    some, layers = manifest.some_neurons, len(manifest.layers)
+    size = f"{layers} layers of {model.d_mlp:,} neurons" if some is None else f"{len(some)} neurons of {layers} layers"
+    parts = [size, *([model.activation] if model.activation else [])]
     if model.quantisation:
         parts.append(f"dequantised from {model.quantisation}")
     if texts and run:
         skipped = f", first {run.skip_first} of each text left out" if run.skip_first else ""
         parts.append(f"{run.counted_tokens:,} tokens of {texts.texts:,} texts{skipped}")
+    if manifest.imported:
+        parts.append("by the original program")
     return " · ".join([*parts, f"{manifest.sign_convention.value} signs"])
 
 
@@ -117,6 +121,10 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     except BadNeuronId as error:
         _offer_way_on(str(error) if text else "No neuron is named.")
     layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
+    if (some := dataset.manifest.some_neurons) is not None and neuron not in some:
+        _offer_way_on(
+            f"{neuron} is not here: the dataset has {', '.join(map(str, some[:12]))}{' …' * (len(some) > 12)}."
+        )
     if neuron.layer not in layers or neuron.neuron >= width:
         has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
         _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")
