@@ -148,7 +148,7 @@ def unavailable_note(manifest: Manifest) -> str:
         "weights": ("of weights", "`python -m compute weights --dataset …` adds them"),
     }
     if manifest.imported:
-        how = "`python -m compute weights --model … --out …`, its folder put beside this one, brings them"
+        how = "`python -m compute weights --model … --out DIR` computes them: put DIR beside this dataset's folder"
         commands["weights"] = ("of weights", how)
     notes = [f"Metrics {what} are not in this dataset; {how}." for what, how in map(commands.__getitem__, stages)]
     if manifest.imported:

@@ -188,7 +188,7 @@ cosines are continuous and many lie near any τ, so a finding about classes shou
 
 def _roles(manifest: Manifest) -> str:
     if manifest.weights is None:
-        return f"This dataset has no weights: {how_to_get_weights(manifest)} adds classes and roles."
+        return f"This dataset has no weights, and so no classes and roles: {how_to_get_weights(manifest)}"
     return _role_lines(manifest.weights.roles)
 
 

@@ -98,8 +98,9 @@ def random_neuron(manifest: Manifest) -> NeuronId:
 def how_to_get_weights(manifest: Manifest) -> str:
     """The command, as Markdown."""
     if manifest.imported is None:
-        return "`python -m compute weights --dataset DIR`"
-    return f"`python -m compute weights --model {manifest.model.id} --out DIR`, its folder put beside this one,"
+        return "`python -m compute weights --dataset DIR` computes them."
+    model = manifest.model.id if "/" in manifest.model.id else "M"
+    return f"`python -m compute weights --model {model} --out DIR` computes them: put DIR beside this dataset's folder."
 
 
 def neighbours_in_order(dataset: Dataset, neuron: NeuronId) -> dict[str, NeuronId | None]:

@@ -47,7 +47,9 @@ with left:
 with right:
     st.subheader("What neurons do to what they read")
     if manifest.weights is None:
-        st.info(f"The weights have not been analysed: {how_to_get_weights(manifest)} adds classes and roles.")
+        st.info(
+            f"The weights have not been analysed, so there are no classes and roles: {how_to_get_weights(manifest)}"
+        )
     else:
         st.caption(
             f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical with typical; the rest of each "

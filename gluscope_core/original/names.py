@@ -7,7 +7,7 @@ from gluscope_core.manifest import ModelFacts
 from gluscope_core.vocabulary import SignConvention
 
 _SUFFIX = "_neuron-activations"
-_NEGATED = re.compile(r"\b(?:not|un|non|without|no)\b[\s-]*(?:\w+\s+)?$|\bun$", re.IGNORECASE)
+_NEGATED = re.compile(r"(?<![a-z])(?:not|un|non|without|no)[\W_]*(?:\w+\s+)?$", re.IGNORECASE)
 
 
 def unknown_model(name: str, layers: int, d_mlp: int) -> ModelFacts:

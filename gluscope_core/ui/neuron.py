@@ -12,6 +12,7 @@ from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, 
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import (
@@ -112,7 +113,7 @@ def heading(view: NeuronView) -> None:
     cosines = cosines_html(view.row, manifest) if has_cosines else ""
     show_html(title_html(view.row, manifest, str(view.id)) + cosines, "heading")
     if not has_cosines:
-        st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)} computes them.")
+        st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)}")
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
         st.caption(_ARBITRARY)
 
@@ -126,20 +127,16 @@ def statistics(view: NeuronView) -> None:
             "computes how often each case occurs, and examples."
         )
         return
-    density, frequency, table = st.columns([4, 2.6, 6], gap="medium")
-    with density, where_data_would_be():
-        if view.dataset.has(SAMPLES_TABLE.name):
+    has_samples = view.dataset.has(SAMPLES_TABLE.name)
+    *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
+    for column in density:
+        with column, where_data_would_be():
             chart = density_chart(view.samples())
             st.altair_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
-        else:
-            why = (
-                "The original program sampled no tokens"
-                if manifest.imported
-                else "No tokens were sampled (`--samples 0`)"
-            )
-            st.caption(f"{why}, so there is no density to show.")
     with frequency:
         st.altair_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
+        if not has_samples:
+            st.caption(f"{_no_samples(manifest)}, so there is no density to show.")
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
@@ -147,10 +144,16 @@ def statistics(view: NeuronView) -> None:
             st.caption(_AS_RECORDED[manifest.imported.source])
 
 
+def _no_samples(manifest: Manifest) -> str:
+    if manifest.imported:
+        return "The original program sampled no tokens"
+    return "No tokens were sampled (`--samples 0`)"
+
+
 def vectors(view: NeuronView) -> None:
     st.subheader("Tokens that the vectors point to", anchor="tokens")
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        st.caption(f"{how_to_get_weights(view.dataset.manifest)} computes them.")
+        st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
         named, manifest = st.query_params.get(MATRIX), view.dataset.manifest
@@ -165,7 +168,7 @@ def vectors(view: NeuronView) -> None:
 def related(view: NeuronView) -> None:
     st.subheader("Neighbours and links", anchor="related")
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        st.caption(f"{how_to_get_weights(view.dataset.manifest)} computes them.")
+        st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
         html = related_html(view.weights().related, view.dataset.manifest, view.id.layer)

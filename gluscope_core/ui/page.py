@@ -81,10 +81,14 @@ def _stamp(folder: Path) -> float:
     return stamp_of(folder)
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda dataset: dataset.manifest.sha256})
 def overview_columns(dataset: Dataset) -> pd.DataFrame:
     """Frequencies and classes of all neurons."""
-    return dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
+    return _overview_columns(dataset, dataset.manifest.sha256)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _overview_columns(_dataset: Dataset, version: str) -> pd.DataFrame:  # noqa: ARG001
+    return _dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
 
 
 def striking_of(dataset: Dataset) -> pd.DataFrame | None:
