@@ -70,6 +70,14 @@ tokens, neighbours, and neurons that it reads from and is read by. Computed by G
 """
 
 
+_IMPORTED = """What the original GLUScope computed of {some} of **{model}**, imported: for each of the four sign cases
+of (x_gate, x_in) how often it occurs, means and extremes of x_gate, x_in, act(x_gate) and act(x_gate)·x_in, and the
+texts with the strongest values of each.
+
+{remarks}
+"""
+
+
 def card(manifest: Manifest) -> str:
     """Before anybody knows where the dataset will be published."""
     return f"---\n{_metadata(manifest).to_yaml()}\n---\n{_body(manifest)}"
@@ -118,7 +126,7 @@ def _size_category(rows: int) -> str:
 
 
 def _title(manifest: Manifest) -> str:
-    return "Activations" if manifest.run else "Weights"
+    return "Activations" if manifest.activations else "Weights"
 
 
 def _body(manifest: Manifest) -> str:
@@ -126,10 +134,10 @@ def _body(manifest: Manifest) -> str:
     return _CARD.format(
         title=_title(manifest),
         model=model.id,
-        what="\n".join(filter(None, (_activations(manifest), _weights(manifest)))),
+        what="\n".join(filter(None, (_activations(manifest), _imported(manifest), _weights(manifest)))),
         recorded="all" if len(layers) == model.layers else ", ".join(map(str, layers)),
         convention=manifest.sign_convention.value,
-        quantisation=f"dequantised from {model.quantisation}" if model.quantisation else "as published",
+        quantisation=_quantisation(manifest),
         texts_licence=(manifest.texts.licence if manifest.texts else None) or "not recorded",
         model_licence=_UNKNOWN_MODEL_LICENCE,
         example="examples" if manifest.files_of("examples") else "weights",
@@ -158,6 +166,23 @@ def _activations(manifest: Manifest) -> str:
         nonfinite=f"{manifest.nonfinite_values:,}",
         dtype=model.dtype,
     )
+
+
+def _imported(manifest: Manifest) -> str:
+    imported = manifest.imported
+    if imported is None:
+        return ""
+    some = f"{manifest.neuron_count:,} gated neurons"
+    return _IMPORTED.format(
+        model=manifest.model.id, some=some, remarks="\n".join(f"- {each}" for each in imported.remarks)
+    )
+
+
+def _quantisation(manifest: Manifest) -> str:
+    if manifest.imported:
+        return "not recorded by the original program"
+    model = manifest.model
+    return f"dequantised from {model.quantisation}" if model.quantisation else "as published"
 
 
 def _weights(manifest: Manifest) -> str:

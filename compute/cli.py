@@ -9,6 +9,7 @@ import tyro
 
 from compute.config import (
     ExamplesConfig,
+    ImportConfig,
     MergeConfig,
     PageConfig,
     PublishConfig,
@@ -106,6 +107,13 @@ def _site(config: SiteConfig) -> int:
     return 0
 
 
+def _import(config: ImportConfig) -> int:
+    from compute.imported import import_original
+
+    import_original(config)
+    return 0
+
+
 def _verify(config: VerifyConfig) -> int:
     from compute.verify import verify
 
@@ -138,6 +146,7 @@ STAGES = {
     "examples": _Stage(ExamplesConfig, _examples),
     "page": _Stage(PageConfig, _page),
     "site": _Stage(SiteConfig, _site),
+    "import": _Stage(ImportConfig, _import),
     "verify": _Stage(VerifyConfig, _verify),
     "publish": _Stage(PublishConfig, _publish),
 }

@@ -312,6 +312,24 @@ class SiteConfig:
 
 
 @dataclass(frozen=True)
+class ImportConfig:
+    """Make a dataset of what the original program wrote: its pages, or its summary*.pt."""
+
+    path: Annotated[Path, tyro.conf.Positional]
+    """Folder that holds pages (vis.html with JSON files beside it, at any depth) or one summary file; or that file."""
+    out: Path
+    """Folder of the dataset: new, or one into which the same was imported."""
+    model: str | None = None
+    """Hub id, local folder, or .gguf file, of which only the config is read; by default the model that pages name or
+    the folder is called after, as far as it is known."""
+    sign_convention: Literal["auto", "aligned", "raw", "unknown"] = "auto"
+    """aligned if the original was run with --refactor_glu; auto is what the summary's name says, and unknown of pages,
+    which do not say."""
+    revision: str | None = None
+    """Of the model, on the Hub."""
+
+
+@dataclass(frozen=True)
 class VerifyConfig:
     """Read a dataset whole and check schema, checksums and invariants; exit 1 and say where any fails."""
 

@@ -16,7 +16,7 @@ from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
-from gluscope_core.manifest import Manifest, ModelRecord
+from gluscope_core.manifest import Manifest, ModelFacts, ModelRecord
 
 LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
@@ -66,7 +66,7 @@ def find_model_of(manifest: Manifest | None, model: str | None, revision: str | 
     return find_model(manifest.model.id, revision or manifest.model.revision)
 
 
-def refuse_other_model(found: ModelRecord, given: ModelRecord, folder: Path) -> None:
+def refuse_other_model(found: ModelFacts, given: ModelRecord, folder: Path) -> None:
     """Names what differs between the model of a dataset and another that is given for it. Where a dataset does not say
     which weights it was computed from, only their shape can differ."""
     ignored = {"id", "dtype"}

@@ -26,7 +26,7 @@ from compute.stopping import heeding_stops
 from compute.verify import check_files
 from compute.watch import Watch
 from gluscope_core.errors import DatasetDamaged, OutOfMemory, ResumeRefused, Stopped
-from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, ModelRecord, read_manifest
 from gluscope_core.vocabulary import SignConvention
 
 STAGED = "staged"
@@ -81,10 +81,10 @@ def is_finished(folder: Path, settings: Settings) -> bool:
     """Whether the folder holds this very dataset, whole. Refuses a folder that holds another, or something else."""
     if (folder / MANIFEST_NAME).exists():
         found = read_manifest(folder)
-        if found.texts is None or found.run is None:
-            raise ResumeRefused(f"{folder} holds what weights say, and no activations: choose a new folder for --out")
+        if found.texts is None or found.run is None or found.environment is None:
+            raise ResumeRefused(f"{folder} holds a dataset that `run` did not compute: choose a new folder for --out")
         refuse_other_settings(
-            Settings(found.format_version, found.model, found.texts, found.run, found.environment),
+            Settings(found.format_version, ModelRecord(**vars(found.model)), found.texts, found.run, found.environment),
             settings,
             folder,
             Strictness.SAME_FIGURES,

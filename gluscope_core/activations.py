@@ -38,8 +38,10 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def activation(name: str) -> Activation:
-    """The function called `name`, computing in float64 and returning float64."""
+def activation(name: str | None) -> Activation:
+    """The function called `name`, computing in float64 and returning float64; NaN where nobody knows which it is."""
+    if name is None:
+        return lambda x: np.full(np.shape(x), np.nan)
     if name not in ACTIVATIONS:
         raise DatasetDamaged(f"activation function {name!r} is unknown: known are {', '.join(sorted(ACTIVATIONS))}")
     function = ACTIVATIONS[name]

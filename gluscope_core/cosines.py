@@ -56,15 +56,16 @@ def _class_of(cosines: Mapping[str, float], threshold: float) -> str:
     return classify(*values, threshold=threshold)[0]
 
 
-def sign_is_arbitrary(row: Mapping[str, Any], d_model: int) -> bool:
+def sign_is_arbitrary(row: Mapping[str, Any], d_model: int | None) -> bool:
     """Whether w_gate and w_in are no more alike than random directions, so that aligning them says little."""
     cosine = row[NeuronColumn.COS_GATE_IN]
-    return cosine is not None and abs(cosine) <= random_cosine_bound(d_model)
+    return cosine is not None and d_model is not None and abs(cosine) <= random_cosine_bound(d_model)
 
 
 def cosines_html(row: Mapping[str, Any], manifest: Manifest) -> str:
     """Three small scales from −1 to 1, with the band of random directions and the threshold."""
-    bound, threshold = random_cosine_bound(manifest.model.d_model), threshold_of(manifest)
+    width, threshold = manifest.model.d_model, threshold_of(manifest)
+    bound = 0.0 if width is None else random_cosine_bound(width)
     scales = "".join(_scale(NAMES[name], row[name], bound, threshold) for name in COSINES)
     explanation = f"95\u202f% of random directions (±{bound:.3f}); ticks at ±τ = {threshold:g}"
     legend = f'<span class="legend"><i></i> {explanation}</span>'

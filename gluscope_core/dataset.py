@@ -13,6 +13,7 @@ from gluscope_core.columns import SampleColumn, VocabColumn
 from gluscope_core.errors import (
     DatasetDamaged,
     DatasetNotFound,
+    JoinRefused,
     NoSuchNeuron,
     NoSuchText,
     NotComputed,
@@ -52,7 +53,7 @@ class Dataset:
         self._files: Kept[TableFile] = Kept(_MOST_FOOTERS, lambda file: file.footer_bytes)
 
     def __repr__(self) -> str:
-        texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "weights only"
+        texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "no texts"
         revision = f", revision={self.revision!r}" if self.revision else ""
         return f"Dataset({self.manifest.model.id!r}, {texts}, {self.place}{revision})"
 
@@ -174,7 +175,7 @@ class Dataset:
         row = self._row(table, neuron_id)
         if row is not None:
             return row
-        if neuron_id.layer in self.manifest.layers and 0 <= neuron_id.neuron < self.manifest.model.d_mlp:
+        if self.manifest.holds(neuron_id):
             raise NotComputed(f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only")
         raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.place}")
 
@@ -187,7 +188,17 @@ class Dataset:
             raise
 
 
-def open_dataset(path: str | Path, revision: str | None = None) -> Dataset:
+def open_dataset(
+    path: str | Path, revision: str | None = None, *, weights: str | Path | None = None, texts: str | Path | None = None
+) -> Dataset:
     """A dataset in a local folder, or by its id on the Hub, `user/name`. There `revision`, a branch, tag or commit, is
-    looked up once, and what is read is that commit's; a folder has no revisions."""
-    return Dataset(find_place(path, revision))
+    looked up once, and what is read is that commit's; a folder has no revisions. With one that the original program
+    wrote, `weights` (computed apart) and `texts` are joined, given or found beside it."""
+    from gluscope_core.beside import original_at, with_what_belongs  # noqa: PLC0415 - they build on this module
+
+    place = find_place(path, revision)
+    given = [None if each is None else Path(each) for each in (weights, texts)]
+    dataset = original_at(place) or Dataset(place)
+    if dataset.manifest.imported is None and any(given):
+        raise JoinRefused(f"{path} needs nothing joined: `python -m compute weights --dataset {path}` adds to it")
+    return dataset if dataset.manifest.imported is None else with_what_belongs(dataset, *given)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gluscope_core.beside import original_in
 from gluscope_core.errors import DatasetNotFound
 from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.places import is_hub_id
@@ -54,9 +55,11 @@ def any_may_be_opened() -> bool:
 
 
 def stamp_of(folder: Path) -> float:
-    """Changes when a dataset is replaced, so that it is opened anew; 0 where there is none."""
+    """Changes when a dataset is replaced, or what lies beside it, so that it is opened anew; 0 where there is none."""
     try:
-        return (folder / MANIFEST_NAME).stat().st_mtime
+        files = [folder / MANIFEST_NAME] if (folder / MANIFEST_NAME).exists() else [folder, *folder.iterdir()]
+        beside = [each / MANIFEST_NAME for each in folder.resolve().parent.iterdir() if (each / MANIFEST_NAME).exists()]
+        return max(path.stat().st_mtime for path in [*files, *beside])
     except OSError:
         return 0
 
@@ -67,7 +70,7 @@ def _of_entry(entry: str) -> Iterator[Offer]:
     place = Path(entry)
     if is_hub_id(name) and not place.is_dir():
         yield Offer(name, None, revision or None)
-    elif (place / MANIFEST_NAME).exists():
+    elif (place / MANIFEST_NAME).exists() or original_in(place):
         yield Offer(place.name, place)
     elif place.is_dir():
         folders = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -69,6 +69,14 @@ class TextsUnusable(GluscopeError):
     """Texts that are absent, not tokenised, or outside the model's vocabulary."""
 
 
+class JoinRefused(GluscopeError):
+    """What weights say, or texts, that do not belong to the activations."""
+
+
+class ImportRefused(GluscopeError):
+    """Files that are not what the original program writes."""
+
+
 class ResumeRefused(GluscopeError):
     """A folder that holds another run."""
 

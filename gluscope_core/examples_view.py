@@ -71,7 +71,8 @@ class Example:
     value: float
     """Of the quantity that is looked at, at the token of interest."""
     text: int
-    position: int
+    position: int | None
+    """None where nobody recorded it; there is no window then."""
     start: int = 0
     """Where the window begins in its text."""
     tokens: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
@@ -87,12 +88,12 @@ class Example:
     @property
     def place(self) -> str:
         """Its name in the address."""
-        return f"{self.text}.{self.position}"
+        return f"{self.text}" if self.position is None else f"{self.text}.{self.position}"
 
     @property
     def at(self) -> int:
         """The token of interest within the window."""
-        return self.position - self.start
+        return (self.position or 0) - self.start
 
     @property
     def next_token(self) -> int | None:
@@ -116,7 +117,7 @@ class Examples:
         if quantity is Quantity.ACT:
             gates = self._frame.loc[self._frame["quantity"] == Quantity.GATE.value, "value"].to_numpy(np.float64)
             listed = np.concatenate([listed, self._act(gates)])
-        return float(np.max(np.abs(listed), initial=0.0))
+        return float(np.fmax.reduce(np.abs(listed), initial=0.0))
 
     def chosen(self, choice: Choice) -> list[Example]:
         """The list that is looked at, at most `SHOWN` long, before any are collapsed."""
@@ -168,8 +169,9 @@ class Examples:
 
     def _example(self, row: Mapping, quantity: Quantity | None) -> Example:
         listed = Quantity(row["quantity"]) if isinstance(row["quantity"], str) else None
+        position = None if pd.isna(row["position"]) else int(row["position"])
         example = Example(
-            Case(_CASE_VALUES[row["case"]]), listed, row["rank"], float(row["value"]), row["text"], row["position"]
+            Case(_CASE_VALUES[row["case"]]), listed, row["rank"], float(row["value"]), row["text"], position
         )
         if not self.has_windows:
             return self._revalued(example, quantity)

@@ -106,9 +106,9 @@ def sign_note(x: Metric, y: Metric, frame: pd.DataFrame, manifest: Manifest) -> 
     if not turning:
         return None
     known = frame[NeuronColumn.COS_GATE_IN].dropna() if NeuronColumn.COS_GATE_IN in frame else pd.Series(dtype=float)
-    bound = random_cosine_bound(manifest.model.d_model)
     arbitrary = ""
-    if len(known):
+    if len(known) and manifest.model.d_model is not None:
+        bound = random_cosine_bound(manifest.model.d_model)
         share = float(np.mean(np.abs(known) < bound))
         arbitrary = f" For {share:.0%} of neurons |cos(w_gate, w_in)| is below {bound:.3f}, as for random directions."
     return (
@@ -131,7 +131,7 @@ def error_note(metric: Metric, axis: str, neurons: pd.DataFrame) -> str | None:
     errors = errors[np.isfinite(errors)]
     spread = float(np.var(neurons[axis].to_numpy()))
     if len(errors) == 0:
-        return f"{metric.name}: standard errors are not known, for there is only one text."
+        return f"{metric.name}: standard errors are not known: there is only one text, or nobody recorded them."
     at_most = "at most " if len(metric.cases) > 1 else ""
     share = f", {at_most}{min(float((errors**2).mean()) / spread, 1):.1%} of the variance" if spread > 0 else ""
     bounded = " (errors of its cases added, since their covariance is not recorded)" if at_most else ""
@@ -147,16 +147,20 @@ def unavailable_note(manifest: Manifest) -> str:
         "run": ("of activations", "it holds weights only: `python -m compute run` computes them with texts"),
         "weights": ("of weights", "`python -m compute weights --dataset …` adds them"),
     }
-    return " ".join(
-        f"Metrics {what} are not in this dataset; {how}." for what, how in map(commands.__getitem__, stages)
-    )
+    if manifest.imported:
+        how = "`python -m compute weights --model … --out DIR` computes them: put DIR beside this dataset's folder"
+        commands["weights"] = ("of weights", how)
+    notes = [f"Metrics {what} are not in this dataset; {how}." for what, how in map(commands.__getitem__, stages)]
+    if manifest.imported:
+        notes.append("The original program kept no standard deviations, gains, or extremes of smaller magnitude.")
+    return " ".join(notes)
 
 
 def default_pair(manifest: Manifest) -> tuple[str, str]:
     """The paper's finding where the dataset can show it."""
     if manifest.weights is None:
-        return "mean_gain", "freq_gate_pos"
-    if manifest.run is None:
+        return "largest_post" if manifest.imported else "mean_gain", "freq_gate_pos"
+    if manifest.activations is None:
         return NeuronColumn.COS_IN_OUT.value, NeuronColumn.COS_GATE_OUT.value
     return NeuronColumn.COS_IN_OUT.value, "freq_gate_pos"
 

@@ -114,3 +114,18 @@ def _flip_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
     order = {(each.vector.value, each.matrix.value, each.sign): number for number, each in enumerate(TOKEN_LISTS)}
     keys = zip(flipped["vector"], flipped["matrix"], flipped["sign"], strict=True)
     return flipped.iloc[np.argsort([order[key] for key in keys], kind="stable")].reset_index(drop=True)
+
+
+def flip_index(found: pd.DataFrame, flipped: IsFlipped) -> pd.DataFrame:
+    """The neurons of a token: those that are turned round point the other way, by the vectors that turn. Lists hold the
+    strongest in the signs that they were made in, so a converted one may lack some."""
+    turns = found["vector"].isin([vector.value for vector in Vector if vector.changes_sign]).to_numpy(bool)
+    turned = turns & (flipped(found["layer"].to_numpy(), found["neuron"].to_numpy()) == 1)
+    sign = np.where(turned, -1, 1)
+    flipped_lists = found.assign(sign=found["sign"] * sign, value=found["value"] * sign)
+    lists = flipped_lists.groupby(["vector", "matrix", "sign", "case", "before"], dropna=False, sort=False)
+    strength = flipped_lists["value"] * flipped_lists["sign"].fillna(1)
+    order = np.lexsort((-strength, lists.ngroup()))
+    ordered = flipped_lists.iloc[order].reset_index(drop=True)
+    keys = [ordered[name] for name in ("vector", "matrix", "sign", "case", "before")]
+    return ordered.assign(rank=ordered.groupby(keys, dropna=False, sort=False).cumcount())

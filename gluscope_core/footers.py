@@ -29,6 +29,12 @@ def read_footer(path: Path) -> bytes:
         return file.read(length + TAIL)
 
 
+def end_of(path: Path, length: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - length))
+        return file.read(length)
+
+
 def parse_footer(footer: bytes) -> pq.FileMetaData:
     return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
 

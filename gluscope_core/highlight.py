@@ -42,12 +42,18 @@ class Opened:
     place: str
     """Of the example: text and position."""
     tokens: list[int]
+    string: str = ""
+    """What is shown where there are no tokens."""
 
 
 class ExamplesHtml:
     """Writes a list of examples."""
 
-    def __init__(self, texts: TokenTexts, colouring: Colouring, sources: Mapping[int, Source]) -> None:
+    def __init__(
+        self, texts: TokenTexts, colouring: Colouring, sources: Mapping[int, Source], *, openable: bool = True
+    ) -> None:
+        """`openable`: whether whole texts are at hand."""
+        self._openable = openable
         self._texts = texts
         self._colouring = colouring
         self._sources = sources
@@ -82,7 +88,7 @@ class ExamplesHtml:
     def _window(self, example: Example) -> tuple[str, str]:
         """What precedes the token of interest, and the token with what follows it."""
         if not example.has_window:
-            return "", f'<span class="place">position {count(example.position)}</span>'
+            return "", f'<span class="place">{_position(example)}</span>'
         parts: tuple[list[str], list[str]] = ([], [])
         for piece in self._texts.pieces(example.tokens):
             is_interest = value_at(example, piece) == example.at
@@ -130,10 +136,10 @@ class ExamplesHtml:
         if example.twins:
             others = "; ".join(f"text {count(each.text)}: {number(each.value)}" for each in example.twins)
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
-        where = f"{source.full}\nposition {count(example.position)}".strip()
+        where = f"{source.full}\n{_position(example)}".strip()
         short = f" · {escape(source.short)}" if source.short else ""
         shown = f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>'
-        return shown + self.button(example, is_open=is_open)
+        return shown + (self.button(example, is_open=is_open) if self._openable else "")
 
     def button(self, example: Example, *, is_open: bool) -> str:
         """It opens the whole text."""
@@ -147,7 +153,9 @@ class ExamplesHtml:
         tokens = np.asarray(opened.tokens, dtype=np.int64)
         end = example.start + len(example.tokens)
         before, after = self._window(example) if example.has_window else ("", "")
-        if not example.has_window:
+        if not len(tokens) or example.position is None:
+            before, after, end = (self._plain(tokens) if len(tokens) else escape(opened.string)), "", len(tokens)
+        elif not example.has_window:
             before, end = self._plain(tokens[: example.position]), example.position + 1
             after = f"<b class=t>{escape(self._texts.one(int(tokens[example.position])))}</b>"
         else:
@@ -179,6 +187,10 @@ def _rank(example: Example, *, lists: bool) -> str:
         return str(example.rank + 1)
     title = "share of the case's tokens whose |post| is smaller, estimated from the random choice"
     return f'<span title="{title}">{100 * example.share:.0f}\u202f%</span>'
+
+
+def _position(example: Example) -> str:
+    return "position not recorded" if example.position is None else f"position {count(example.position)}"
 
 
 def _compact(value: float) -> str:

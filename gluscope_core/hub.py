@@ -19,7 +19,7 @@ from huggingface_hub import (
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, HubUnreachable
-from gluscope_core.footers import TAIL, footer_length
+from gluscope_core.footers import TAIL, end_of, footer_length
 from gluscope_core.hub_errors import explained
 from gluscope_core.hub_ranges import RangeReader, RangesIgnored
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
@@ -106,22 +106,20 @@ class HubRevision:
         """A commit does not change."""
 
     def _fetched_footer(self, record: FileRecord, expected: int) -> bytes:
-        tail = self._tail(record, min(expected, record.bytes))
+        tail = self.tail(record.path, min(expected, record.bytes))
         length = footer_length(tail, record.bytes)
         if length is None:
             raise OSError("not a whole parquet file")
         needed = length + TAIL
-        return (tail if len(tail) >= needed else self._tail(record, needed))[-needed:]
+        return (tail if len(tail) >= needed else self.tail(record.path, needed))[-needed:]
 
-    def _tail(self, record: FileRecord, length: int) -> bytes:
-        if (kept := self._on_disk(record.path)) is None:
-            content = self._part(record.path, None, length)
+    def tail(self, path: str, length: int) -> bytes:
+        if (kept := self._on_disk(path)) is None:
+            content = self._part(path, None, length)
             if content is not None:
                 return content
-            kept = self.whole(record.path)
-        with kept.open("rb") as file:
-            file.seek(max(0, kept.stat().st_size - length))
-            return file.read()
+            kept = self.whole(path)
+        return end_of(kept, length)
 
     def _part(self, path: str, start: int | None, length: int) -> bytes | None:
         """None where the server has whole files only."""

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, DatasetTooNew
+from gluscope_core.ids import NeuronId
 from gluscope_core.schema import FORMAT_VERSION
-from gluscope_core.vocabulary import Coordinates, SignConvention
+from gluscope_core.vocabulary import Coordinates, ImportSource, SignConvention
 
 MANIFEST_NAME = "gluscope.json"
 JOURNAL_NAME = "gluscope.journal.json"
@@ -18,20 +19,34 @@ _MAX_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class ModelRecord:
+class ModelFacts:
+    """What is known of a model; of one that only others have run that may be little."""
+
     id: str
     revision: str | None
     quantisation: str | None
-    architecture: str
+    architecture: str | None
     layers: int
-    d_model: int
+    d_model: int | None
     d_mlp: int
+    vocab_size: int | None
+    context: int | None
+    activation: str | None
+    dtype: str | None
+    fingerprint: str | None
+    """SHA-256 over the names and contents of local files of config and weights; on the Hub the revision says it."""
+
+
+@dataclass(frozen=True)
+class ModelRecord(ModelFacts):
+    """Of a model that was at hand, all of it."""
+
+    architecture: str
+    d_model: int
     vocab_size: int
     context: int
     activation: str
     dtype: str
-    fingerprint: str | None
-    """SHA-256 over the names and contents of local files of config and weights; on the Hub the revision says it."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,26 @@ class RunRecord:
     shards: int
     counted_tokens: int
     """The denominator of every frequency."""
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """Activations that the original program computed, and what is known of how."""
+
+    source: ImportSource
+    files: int
+    fingerprint: str
+    """SHA-256 over the files that they were read from; of parquet files over the footers."""
+    sign_convention: SignConvention
+    coordinates: Coordinates
+    layers: tuple[int, ...]
+    neurons: tuple[tuple[int, int], ...] | None
+    """Layer and number of those that there are rows of; null for all of the layers."""
+    top_k: int
+    window: int | None
+    """Of the windows, where there are any."""
+    remarks: tuple[str, ...]
+    """What a reader has to know, as sentences."""
 
 
 @dataclass(frozen=True)
@@ -156,32 +191,64 @@ class FileRecord:
 @dataclass(frozen=True)
 class Manifest:
     format_version: int
-    model: ModelRecord
+    model: ModelFacts
     texts: TextsRecord | None
     run: RunRecord | None
     """These are absent where a dataset has weights only."""
     weights: WeightsRecord | None
-    environment: EnvironmentRecord
+    environment: EnvironmentRecord | None
+    """Null where the files are not ours."""
     nonfinite_values: int
     """Pairs of token and neuron that were left out because gate, in or post was not a finite number."""
     stages: tuple[str, ...]
     files: tuple[FileRecord, ...]
+    imported: ImportRecord | None = None
+    """In place of `run`, where the original program ran the model."""
     sha256: str = ""
+
+    @property
+    def activations(self) -> RunRecord | ImportRecord | None:
+        return self.run or self.imported
 
     @property
     def layers(self) -> tuple[int, ...]:
         """Those that the dataset has rows for."""
-        return self.run.layers if self.run else tuple(range(self.model.layers))
+        return self.activations.layers if self.activations else tuple(range(self.model.layers))
+
+    @property
+    def counted_tokens(self) -> int | None:
+        """None where none were counted, or nobody says how many."""
+        return self.run.counted_tokens if self.run else None
+
+    @property
+    def some_neurons(self) -> tuple[NeuronId, ...] | None:
+        """Those that the dataset has rows for, where it has no others of their layers."""
+        some = self.imported.neurons if self.imported else None
+        return None if some is None else tuple(NeuronId(*each) for each in some)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return self.imported.remarks if self.imported else ()
 
     @property
     def sign_convention(self) -> SignConvention:
-        record = self.run or self.weights
+        record = self.activations or self.weights
         return record.sign_convention if record else SignConvention.UNKNOWN
 
     @property
     def coordinates(self) -> Coordinates:
-        record = self.run or self.weights
+        record = self.activations or self.weights
         return record.coordinates if record else Coordinates.NORM_FOLDED
+
+    @property
+    def neuron_count(self) -> int:
+        return len(self.layers) * self.model.d_mlp if self.some_neurons is None else len(self.some_neurons)
+
+    def holds(self, neuron: NeuronId) -> bool:
+        """Whether the dataset has a row for it."""
+        if self.some_neurons is not None:
+            return neuron in self.some_neurons
+        return neuron.layer in self.layers and 0 <= neuron.neuron < self.model.d_mlp
 
     def files_of(self, table: str) -> tuple[FileRecord, ...]:
         return tuple(record for record in self.files if record.table == table)

@@ -3,8 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gluscope_core.manifest import Manifest, RolesRecord, RunRecord, TextsRecord
+from gluscope_core.manifest import (
+    EnvironmentRecord,
+    Manifest,
+    RolesRecord,
+    RunRecord,
+    TextsRecord,
+)
 from gluscope_core.markdown import code, escaped
+from gluscope_core.neuron_view import how_to_get_weights
+from gluscope_core.original.words import FIGURES, FREQUENCIES, lists_of, provenance_of
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
 
@@ -43,7 +51,7 @@ x_\text{{in}} = \langle w_\text{{in}}, x\rangle,\qquad
 x \leftarrow x + \text{{post}}\cdot w_\text{{out}}
 $$
 
-with $\phi$ = {code(manifest.model.activation)} in this model.
+with $\phi$ = {code(manifest.model.activation or "unknown")} in this model.
 
 | quantity | meaning | in column names |
 |---|---|---|
@@ -67,6 +75,8 @@ Neurons are written `layer.neuron`, both from 0.
 
 def _frequencies(manifest: Manifest) -> str:
     run, texts = manifest.run, manifest.texts
+    if manifest.imported:
+        return FREQUENCIES
     if run is None or texts is None:
         return "This dataset holds weights only: no text was run, and there are no frequencies."
     return rf"""
@@ -95,7 +105,9 @@ def _skipped(run: RunRecord) -> str:
     return f"{what} not counted, in any text."
 
 
-def _figures(_: Manifest) -> str:
+def _figures(manifest: Manifest) -> str:
+    if manifest.imported:
+        return FIGURES
     return r"""
 Within a case each quantity has its mean, population standard deviation, and true extremes. A case that never occurs has
 frequency 0 and no figures. Over all counted tokens, whatever their case:
@@ -120,9 +132,12 @@ def _signs(manifest: Manifest) -> str:
         SignConvention.RAW: "**raw**: signs are the model's own",
         SignConvention.UNKNOWN: "**unknown**: the dataset does not say",
     }[manifest.sign_convention]
+    flips = "The column `flipped` says where ⟨w_gate, w_in⟩ < 0 in the model as it is."
+    if manifest.imported and (manifest.weights is None or manifest.sign_convention is SignConvention.UNKNOWN):
+        flips = "For which neurons ⟨w_gate, w_in⟩ < 0 in the model as it is, is not known here."
     return f"""
 A neuron computes the same if w_in and w_out both change sign. This dataset's convention is {convention}.
-The column `flipped` says where ⟨w_gate, w_in⟩ < 0 in the model as it is.
+{flips}
 
 Where w_gate and w_in are nearly orthogonal, which is common, the aligned sign is nearly arbitrary. What turns with it:
 in+ ↔ in−, the signs of in and post (min ↔ max), cos(w_gate, w_in), cos(w_gate, w_out), the skewness of
@@ -173,7 +188,7 @@ cosines are continuous and many lie near any τ, so a finding about classes shou
 
 def _roles(manifest: Manifest) -> str:
     if manifest.weights is None:
-        return "This dataset has no weights: `python -m compute weights --dataset …` adds classes and roles."
+        return f"This dataset has no weights, and so no classes and roles: {how_to_get_weights(manifest)}"
     return _role_lines(manifest.weights.roles)
 
 
@@ -202,6 +217,8 @@ by weights alone; the measured sign, mean post · skewness, may contradict them.
 
 def _lists(manifest: Manifest) -> str:
     run = manifest.run
+    if manifest.imported:
+        return lists_of(manifest.imported)
     if run is None:
         return "This dataset holds weights only."
     return f"""
@@ -244,22 +261,31 @@ On screen, figures have about three significant digits; downloads have all of th
 
 def provenance(manifest: Manifest) -> list[tuple[str, str]]:
     """Where the data come from, as names and values."""
-    model, made = manifest.model, manifest.environment
+    model = manifest.model
+    width = "not known" if model.d_model is None else f"{model.d_model:,}"
+    texts = "not in it" if manifest.imported else "none: weights only"
     return [
         ("model", model.id),
-        ("revision", model.revision or "a local copy"),
+        ("revision", model.revision or ("not recorded" if manifest.imported else "a local copy")),
         ("fingerprint of its files", model.fingerprint or "–"),
-        ("quantisation", model.quantisation or "none"),
-        ("computed in", model.dtype),
-        ("shape", f"{model.layers} layers × {model.d_mlp:,} neurons, width {model.d_model:,}, {model.architecture}"),
+        ("quantisation", model.quantisation or ("not recorded" if manifest.imported else "none")),
+        ("computed in", model.dtype or "not recorded"),
+        ("shape", f"{model.layers} layers × {model.d_mlp:,} neurons, width {width}, {model.architecture or 'unknown'}"),
         ("layers here", _ranges(manifest.layers)),
-        *(_of_texts(manifest.texts) if manifest.texts else [("texts", "none: weights only")]),
+        *provenance_of(manifest.imported),
+        *(_of_texts(manifest.texts) if manifest.texts else [("texts", texts)]),
         *(_of_run(manifest.run) if manifest.run else []),
         ("stages", ", ".join(manifest.stages)),
+        *(_of_environment(manifest.environment) if manifest.environment else []),
+        ("manifest's SHA-256", manifest.sha256),
+    ]
+
+
+def _of_environment(made: EnvironmentRecord) -> list[tuple[str, str]]:
+    return [
         ("software", f"GLUScope {made.gluscope}, Python {made.python}, PyTorch {made.torch}"),
         ("libraries", f"Transformers {made.transformers}, PyArrow {made.pyarrow}"),
         ("device", f"{made.device}, {made.threads} threads"),
-        ("manifest's SHA-256", manifest.sha256),
     ]
 
 

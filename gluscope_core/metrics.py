@@ -11,6 +11,7 @@ import pandas as pd
 from gluscope_core import token_means
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.manifest import Manifest
+from gluscope_core.original.columns import OTHER_EXTREMES, RECORDED
 from gluscope_core.schema import LAYER
 from gluscope_core.vocabulary import (
     CASES,
@@ -88,19 +89,30 @@ class Metric:
 
     def axis(self, manifest: Manifest) -> str:
         """Title of an axis, with the denominator."""
-        if self.unit is Unit.SHARE and manifest.run:
-            return f"{self.meaning} (share of {manifest.run.counted_tokens:,} counted tokens)"
+        if self.unit is Unit.SHARE and manifest.counted_tokens is not None:
+            return f"{self.meaning} (share of {manifest.counted_tokens:,} counted tokens)"
         return f"{self.meaning} ({self.unit})" if self.unit else self.meaning
 
 
 def available(manifest: Manifest) -> tuple[Metric, ...]:
     """Those that the stages of a dataset can have filled."""
-    return tuple(metric for metric in METRICS if not missing_stages(metric.source, manifest))
+    return tuple(
+        metric
+        for metric in METRICS
+        if not missing_stages(metric.source, manifest) and (manifest.imported is None or _is_recorded(metric))
+    )
+
+
+def _is_recorded(metric: Metric) -> bool:
+    """Whether the original program kept what a metric is computed from, or it follows with what weights say."""
+    lacking = set(metric.columns) - RECORDED - {NeuronColumn.MEAN_POST_SKEW}
+    of_both_extremes = len(metric.columns) > 1 and lacking <= OTHER_EXTREMES
+    return metric.source is Source.WEIGHTS or not lacking or of_both_extremes
 
 
 def missing_stages(source: Source, manifest: Manifest) -> list[str]:
     """The stages that a metric of this source needs and the dataset lacks."""
-    needs_run = source in (Source.TEXTS, Source.BOTH) and manifest.run is None
+    needs_run = source in (Source.TEXTS, Source.BOTH) and manifest.activations is None
     needs_weights = source in (Source.WEIGHTS, Source.BOTH) and manifest.weights is None
     return ["run"] * needs_run + ["weights"] * needs_weights
 

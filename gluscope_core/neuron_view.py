@@ -1,6 +1,7 @@
 """One neuron as a page shows it: read from a dataset, in the sign convention that was asked for."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ import pandas as pd
 from gluscope_core.activations import activation
 from gluscope_core.columns import NeuronColumn, TextColumn
 from gluscope_core.dataset import Dataset
+from gluscope_core.errors import NoSuchText
 from gluscope_core.examples_view import Example, Examples
 from gluscope_core.flip import convert_weights, flip_examples, flip_figures, flip_samples
 from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import Manifest
 from gluscope_core.provenance import Source, read_source
 from gluscope_core.schema import LAYER, NEURON, TEXTS_TABLE
 from gluscope_core.unpack import NeuronWeights
@@ -60,12 +63,17 @@ class NeuronView:
     def source(self, text: int) -> Source:
         if not self.dataset.has(TEXTS_TABLE.name):
             return Source()
-        source = self.dataset.text(text)[TextColumn.SOURCE]
+        try:
+            source = self.dataset.text(text)[TextColumn.SOURCE]
+        except NoSuchText:  # of texts that somebody else put beside the dataset
+            return Source()
         return read_source(source if isinstance(source, str) else None)
 
-    def token_ids(self, text: int) -> list[int]:
-        ids = self.dataset.text(text)[TextColumn.INPUT_IDS]
-        return ids if isinstance(ids, list) else []
+    def whole_text(self, text: int) -> tuple[list[int], str]:
+        """Token ids and the string; either may be empty."""
+        content = self.dataset.text(text)
+        ids, string = content[TextColumn.INPUT_IDS], content[TextColumn.TEXT]
+        return ids if isinstance(ids, list) else [], string if isinstance(string, str) else ""
 
     def sources(self, examples: list[Example]) -> dict[int, Source]:
         return {example.text: self.source(example.text) for example in examples}
@@ -73,14 +81,32 @@ class NeuronView:
 
 def conventions(dataset: Dataset) -> tuple[SignConvention, ...]:
     """Those that a dataset can be shown in, its own first."""
-    own = dataset.manifest.sign_convention
-    if own is SignConvention.UNKNOWN:
+    manifest, own = dataset.manifest, dataset.manifest.sign_convention
+    flips_are_known = manifest.run is not None or manifest.weights is not None
+    if own is SignConvention.UNKNOWN or not flips_are_known:
         return (own,)
     return own, SignConvention.RAW if own is SignConvention.ALIGNED else SignConvention.ALIGNED
 
 
+def random_neuron(manifest: Manifest) -> NeuronId:
+    """Any that the dataset has."""
+    if manifest.some_neurons is not None:
+        return random.choice(manifest.some_neurons)  # noqa: S311
+    return NeuronId(random.choice(manifest.layers), random.randrange(manifest.model.d_mlp))  # noqa: S311
+
+
+def how_to_get_weights(manifest: Manifest) -> str:
+    """The command, as Markdown."""
+    if manifest.imported is None:
+        return "`python -m compute weights --dataset DIR` computes them."
+    model = manifest.model.id if "/" in manifest.model.id else "M"
+    return f"`python -m compute weights --model {model} --out DIR` computes them: put DIR beside this dataset's folder."
+
+
 def neighbours_in_order(dataset: Dataset, neuron: NeuronId) -> dict[str, NeuronId | None]:
     """Where the arrow keys lead; None at the edges."""
+    if (some := dataset.manifest.some_neurons) is not None:
+        return _neighbours_among(some, neuron)
     layers, last = list(dataset.manifest.layers), dataset.manifest.model.d_mlp - 1
     at = layers.index(neuron.layer)
     return {
@@ -88,4 +114,23 @@ def neighbours_in_order(dataset: Dataset, neuron: NeuronId) -> dict[str, NeuronI
         "Right": NeuronId(neuron.layer, neuron.neuron + 1) if neuron.neuron < last else None,
         "Up": NeuronId(layers[at + 1], neuron.neuron) if at + 1 < len(layers) else None,
         "Down": NeuronId(layers[at - 1], neuron.neuron) if at > 0 else None,
+    }
+
+
+def _neighbours_among(some: Sequence[NeuronId], neuron: NeuronId) -> dict[str, NeuronId | None]:
+    """Of those that there are: within the layer, and the nearest in the next layer that has any."""
+    mine = [each for each in some if each.layer == neuron.layer]
+    at = mine.index(neuron)
+    above, below = ([each for each in some if sign * (each.layer - neuron.layer) > 0] for sign in (1, -1))
+
+    def nearest(found: list[NeuronId]) -> NeuronId | None:
+        return min(
+            found, key=lambda each: (abs(each.layer - neuron.layer), abs(each.neuron - neuron.neuron)), default=None
+        )
+
+    return {
+        "Left": mine[at - 1] if at > 0 else None,
+        "Right": mine[at + 1] if at + 1 < len(mine) else None,
+        "Up": nearest(above),
+        "Down": nearest(below),
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from gluscope_core.errors import DatasetBeingUpdated, NoSuchRevision
-from gluscope_core.footers import read_footer
+from gluscope_core.footers import end_of, read_footer
 from gluscope_core.manifest import JOURNAL_NAME, FileRecord, Manifest, read_manifest
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -57,6 +57,10 @@ class Place(Protocol):
         """The footer of a parquet file with its length and magic; `expected` is a guess at its size."""
         ...
 
+    def tail(self, path: str, length: int) -> bytes:
+        """The last bytes of a file, or all where it has no more."""
+        ...
+
     def check_settled(self, manifest: Manifest) -> None:
         """Raises where files were replaced since the manifest was read, or are being replaced now."""
         ...
@@ -103,6 +107,9 @@ class Folder:
     def footer(self, record: FileRecord, expected: int) -> bytes:
         del expected
         return read_footer(self.path / record.path)
+
+    def tail(self, path: str, length: int) -> bytes:
+        return end_of(self.path / path, length)
 
     def check_settled(self, manifest: Manifest) -> None:
         self._refuse_while_updated()

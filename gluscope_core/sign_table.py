@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.formats import count, exact, number, percent
+from gluscope_core.formats import NOTHING, count, exact, number, percent
 from gluscope_core.formats import error as standard_error
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.vocabulary import (
@@ -46,28 +46,30 @@ class Line:
 
 @dataclass(frozen=True)
 class CaseSums:
-    """What adds up over the tokens of a case."""
+    """What adds up over the tokens of a case, per counted token; None where standard deviations were not recorded."""
 
-    count: int
     absolute_post: float
-    energy: float
+    energy: float | None
     gain: float | None
     """Mean of post · x_in over mean of x_in²."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any], case: Case) -> "CaseSums":
-        tokens = row[count_column(case)] or 0
-        if not tokens:
-            return cls(0, 0.0, 0.0, None)
+        share = row[freq_column(case)]
+        if not share:
+            return cls(0.0, 0.0, None)
         post, post_std, x_in, x_in_std = (
             row[stat_column(case, quantity, stat)]
             for quantity in (Quantity.POST, Quantity.IN)
             for stat in (Stat.MEAN, Stat.STD)
         )
+        # Within a case post has one sign, so its magnitudes add up to that of the sum.
+        absolute = abs(post or 0.0) * share
+        if post_std is None or x_in_std is None:
+            return cls(absolute, None, None)
         read = x_in**2 + x_in_std**2
         gain = row[post_in_column(case)] / read if read else None
-        # Within a case post has one sign, so its magnitudes add up to that of the sum.
-        return cls(tokens, abs(post) * tokens, (post**2 + post_std**2) * tokens, gain)
+        return cls(absolute, (post**2 + post_std**2) * share, gain)
 
 
 def has_statistics(row: Mapping[str, Any]) -> bool:
@@ -83,18 +85,21 @@ def table_lines(row: Mapping[str, Any]) -> list[Line]:
         for quantity in QUANTITIES
         for stat in _STATS
     ]
-    absolute = sum(each.absolute_post for each in sums.values())
-    energy = sum(each.energy for each in sums.values())
+    absolute = [sums[case].absolute_post for case in CASES]
+    lines.append(_shares("of Σ|post|", absolute, "the case's share of all output"))
+    energy = [each for case in CASES if (each := sums[case].energy) is not None]
+    if len(energy) < len(CASES):
+        return lines
+    gains = [sums[case].gain for case in CASES]
     return [
         *lines,
-        _shares("of Σ|post|", [sums[case].absolute_post for case in CASES], absolute, "the case's share of all output"),
-        _shares("of Σpost²", [sums[case].energy for case in CASES], energy, "the case's share of the output's energy"),
+        _shares("of Σpost²", energy, "the case's share of the output's energy"),
         Line(
             "mean gain",
             "",
             tuple(
-                Cell(number(sums[case].gain), exact(sums[case].gain)) if sums[case].count else Cell("")
-                for case in CASES
+                Cell(number(gain), exact(gain)) if row[freq_column(case)] else Cell("")
+                for case, gain in zip(CASES, gains, strict=True)
             ),
             "mean of post · x_in over mean of x_in²: by how much the neuron multiplies what it reads",
         ),
@@ -102,10 +107,14 @@ def table_lines(row: Mapping[str, Any]) -> list[Line]:
 
 
 def _frequency(row: Mapping[str, Any], case: Case) -> Cell:
-    share, error = row[freq_column(case)], row[freq_se_column(case)]
-    if not row[count_column(case)]:
+    share, error, counted = row[freq_column(case)], row[freq_se_column(case)], row[count_column(case)]
+    if share is None:
+        return Cell(NOTHING, "too rare to be seen in what was recorded")
+    if not share:
         return Cell("never", "0 of the counted tokens")
-    tokens = f"{count(row[count_column(case)])} tokens"
+    if counted is None:
+        return Cell(percent(share), exact(share))
+    tokens = f"{count(counted)} tokens"
     if error is None:
         return Cell(percent(share), f"{exact(share)}; {tokens}")
     full = f"{exact(share)} ± {exact(error)} (standard error, texts as clusters); {tokens}"
@@ -115,13 +124,18 @@ def _frequency(row: Mapping[str, Any], case: Case) -> Cell:
 def _figure(row: Mapping[str, Any], case: Case, quantity: Quantity, stat: Stat) -> Cell:
     value = row[stat_column(case, quantity, stat)]
     if value is None:
-        return Cell("")
+        return Cell("", "" if not row[freq_column(case)] else "not recorded")
     spread = row[stat_column(case, quantity, Stat.STD)]
-    full = f"{exact(value)}; standard deviation {exact(spread)}" if stat is Stat.MEAN else exact(value)
+    full = (
+        f"{exact(value)}; standard deviation {exact(spread)}"
+        if stat is Stat.MEAN and spread is not None
+        else exact(value)
+    )
     return Cell(number(value), full)
 
 
-def _shares(name: str, parts: list[float], whole: float, explanation: str) -> Line:
+def _shares(name: str, parts: list[float], explanation: str) -> Line:
+    whole = sum(parts)
     cells = tuple(Cell(percent(part / whole), exact(part / whole)) if whole else Cell("") for part in parts)
     return Line("share", name, cells, explanation)
 
@@ -138,7 +152,8 @@ def coarse_figures(row: Mapping[str, Any]) -> list[Line]:
         share = sum(row[freq_column(case)] or 0.0 for case in CASES if holds(case))
         lines.append(Line("", name, (Cell(percent(share), exact(share)),), "share of the counted tokens"))
     gain, effective = row[NeuronColumn.MEAN_GAIN], row[NeuronColumn.EFFECTIVE_IO]
-    lines.append(Line("", "mean gain", (Cell(number(gain), exact(gain)),), "E[post · x_in] / E[x_in²]"))
+    if gain is not None:
+        lines.append(Line("", "mean gain", (Cell(number(gain), exact(gain)),), "E[post · x_in] / E[x_in²]"))
     if effective is not None:
         explanation = "mean gain · cos(w_in, w_out): above 0 it writes along what it reads, below 0 against it"
         lines.append(Line("", "effective IO", (Cell(number(effective), exact(effective)),), explanation))

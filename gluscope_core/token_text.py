@@ -34,6 +34,11 @@ class TokenTexts:
         self._bytes = vocab[VocabColumn.BYTES].to_dict()
         self._display = vocab[VocabColumn.DISPLAY].to_dict()
 
+    @classmethod
+    def unknown(cls) -> "TokenTexts":
+        """Where there is no vocabulary: ids stand for their tokens."""
+        return cls(pd.DataFrame({VocabColumn.BYTES.value: [], VocabColumn.DISPLAY.value: []}))
+
     def one(self, token: int) -> str:
         """A token alone."""
         return self._visible(self._raw(token), token)

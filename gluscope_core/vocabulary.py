@@ -41,6 +41,11 @@ class Case(Enum):
         """The case that this one becomes when w_in and w_out change sign."""
         return Case((self.gate_sign, -self.in_sign))
 
+    def sign_of(self, quantity: "Quantity") -> int:
+        """The sign that a quantity has within the case, unless act of a negative gate is 0, as with ReLU."""
+        signs = {Quantity.POST: self.gate_sign * self.in_sign, Quantity.IN: self.in_sign}
+        return signs.get(quantity, self.gate_sign)
+
     @property
     def ranked(self) -> tuple["Quantity", ...]:
         """Quantities with a top list of their own: for gate+, act orders as gate does."""
@@ -85,6 +90,14 @@ class SignConvention(StrEnum):
     ALIGNED = "aligned"
     RAW = "raw"
     UNKNOWN = "unknown"
+
+
+class ImportSource(StrEnum):
+    """What of the original program's output was read."""
+
+    DATASET = "dataset"
+    PAGES = "pages"
+    SUMMARY = "summary"
 
 
 class Coordinates(StrEnum):

@@ -62,15 +62,14 @@ def _shared(tokens: pd.DataFrame, texts: TokenTexts) -> str:
 
 def expected_by_chance(manifest: Manifest, relation: Relation, layer: int) -> float | None:
     """How large the largest cosine of a list would be, had all neurons random weights; None where there is no other."""
-    width, dimension = manifest.model.d_mlp, manifest.model.d_model
-    layers = manifest.model.layers
+    width, dimension, layers = manifest.model.d_mlp, manifest.model.d_model, manifest.model.layers
     if relation in _LATER:
         candidates = (layers - 1 - layer) * width
     elif relation in _EARLIER:
         candidates = layer * width
     else:
         candidates = layers * width - 1
-    if candidates < 1:
+    if candidates < 1 or dimension is None:
         return None
     if relation is Relation.NEAR_ALL:
         return expected_largest_combined(dimension, candidates)
@@ -100,6 +99,6 @@ def related_html(
 def _entry(row: Mapping[str, Any], manifest: Manifest, link: Callable[[NeuronId], str]) -> str:
     """A link where the dataset has the neuron; its cosine without a sign where that is not known."""
     neuron, cosine = NeuronId(int(row["layer"]), int(row["neuron"])), float(row["cosine"])
-    name = link(neuron) if neuron.layer in manifest.layers else neuron
+    name = link(neuron) if manifest.holds(neuron) else str(neuron)
     shown = fixed(cosine) if row.get("certain", True) else f"±{abs(cosine):.2f}"
     return f'<li>{name} <span title="{exact(cosine)}">{shown}</span></li>'

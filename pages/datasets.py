@@ -37,9 +37,10 @@ if opened:
                 "commit": [(dataset.revision or "")[:10] or "this machine" for _, dataset in opened],
                 "model": [manifest.model.id for manifest in manifests],
                 "layers": [len(manifest.layers) for manifest in manifests],
-                "neurons": [len(manifest.layers) * manifest.model.d_mlp for manifest in manifests],
-                "texts": [manifest.texts.texts if manifest.texts else 0 for manifest in manifests],
-                "counted tokens": [manifest.run.counted_tokens if manifest.run else 0 for manifest in manifests],
+                "neurons": [manifest.neuron_count for manifest in manifests],
+                "texts": [manifest.texts.texts if manifest.texts else None for manifest in manifests],
+                "counted tokens": [manifest.counted_tokens for manifest in manifests],
+                "computed by": ["the original" if manifest.imported else "GLUScope" for manifest in manifests],
                 "signs": [manifest.sign_convention.value for manifest in manifests],
             }
         ),

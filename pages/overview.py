@@ -1,12 +1,12 @@
 """What a dataset holds, and ways into it."""
 
-import random
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
+from gluscope_core.neuron_view import how_to_get_weights, random_neuron
 from gluscope_core.overview import cases_chart, classes_chart, striking_table
 from gluscope_core.ui.overview import by_layer, striking_of
 from gluscope_core.ui.page import NEURON_PAGE, address, page_dataset, summary_of
@@ -16,6 +16,8 @@ manifest = dataset.manifest
 
 st.title(manifest.model.id)
 st.caption(summary_of(manifest))
+if manifest.remarks:
+    st.caption(" ".join(manifest.remarks))
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     wanted = st.text_input(
@@ -26,8 +28,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         icon=":material/search:",
     )
     if st.button("Random neuron", icon=":material/casino:"):
-        chosen = NeuronId(random.choice(manifest.layers), random.randrange(manifest.model.d_mlp))  # noqa: S311
-        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(chosen)))
+        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(random_neuron(manifest))))
 if wanted:
     try:
         st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
@@ -38,7 +39,7 @@ cases, classes = by_layer(dataset)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("How often each case occurs")
-    if manifest.run is None:
+    if manifest.activations is None:
         st.info("This dataset has weights only: no texts were run, so there are no frequencies.")
     else:
         st.caption("Median neuron of each layer; shaded, the middle half of them. Cases are signs of (x_gate, x_in).")
@@ -47,7 +48,9 @@ with left:
 with right:
     st.subheader("What neurons do to what they read")
     if manifest.weights is None:
-        st.info("The weights have not been analysed: `python -m compute weights --dataset DIR` adds classes and roles.")
+        st.info(
+            f"The weights have not been analysed, so there are no classes and roles: {how_to_get_weights(manifest)}"
+        )
     else:
         st.caption(
             f"Input-output classes at τ = {manifest.weights.threshold:g}, atypical with typical; the rest of each "

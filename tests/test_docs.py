@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from compute.cli import STAGES
-from compute.config import RunConfig, TextsConfig, WeightsConfig
 from compute.models_page import page
 from gluscope_core.schema import NEURONS, TABLES
 from gluscope_core.vocabulary import CASES, LISTS, QUANTITIES, Field, Quantity
@@ -25,7 +24,7 @@ class TestDocuments:
     def test_flags_exist(self, document):
         known = {
             "--" + field.name.replace("_", "-")
-            for config in (RunConfig, TextsConfig, WeightsConfig)
+            for config in (stage.config for stage in STAGES.values())
             for field in fields(config)
         }
         known |= {"--help", "--no-compile"}

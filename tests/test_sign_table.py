@@ -83,8 +83,8 @@ def test_the_papers_figure_1():
 def test_shares_and_coarse_sums():
     row = paper_row()
     sums = [CaseSums.of(row, case) for case in CASES]
-    assert sums[1].absolute_post == pytest.approx(0.2 * 677_000)
-    assert sums[1].energy == pytest.approx((0.04 + 0.01) * 677_000)
+    assert sums[1].absolute_post == pytest.approx(0.2 * 0.677)
+    assert sums[1].energy == pytest.approx((0.04 + 0.01) * 0.677)
     assert sums[1].gain == pytest.approx(0.02 / 0.05)
     assert cells(row, "share", "of Σ|post|")[1] == "67.70\u202f%"
     coarse = {line.name: line.cells[0].text for line in coarse_figures(row)}

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from compute.card import CARD_NAME, NOTICES_NAME
 from compute.durable import PROGRESS, sha256_of
-from compute.verify.facts import Facts, Violation
+from compute.verify.facts import Facts, Lists, Places, Violation
+from compute.verify.imported import check_imported_examples, check_imported_neurons
 from compute.verify.lists import check_examples, check_samples
 from compute.verify.statistics import check_ids, check_neurons, check_texts, check_vocab
 from compute.verify.weights import check_index, check_weight_columns, check_weight_rows
@@ -16,7 +17,7 @@ from compute.verify.windows import check_windows
 from gluscope_core.columns import TextColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, WeightsRecord, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, ImportRecord, WeightsRecord, read_manifest
 from gluscope_core.places import Folder
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
@@ -91,6 +92,8 @@ def _check_content(dataset: Dataset) -> Iterator[Violation]:
     yield from check_ids(manifest, _path(dataset, NEURONS_TABLE.name), neurons)
     if manifest.run is not None:
         yield from _check_activations(dataset, neurons)
+    if manifest.imported is not None:
+        yield from _check_imported(dataset, manifest.imported, neurons)
     if manifest.weights is not None:
         yield from _check_weights(dataset, manifest.weights, neurons)
 
@@ -98,7 +101,7 @@ def _check_content(dataset: Dataset) -> Iterator[Violation]:
 def _check_activations(dataset: Dataset, neurons: pa.Table) -> Iterator[Violation]:
     texts = dataset.read_table(TEXTS_TABLE.name, [TextColumn.INDEX, TextColumn.INPUT_IDS])
     facts = Facts.of(dataset.manifest, texts)
-    yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts)
+    yield from check_texts(facts, _path(dataset, TEXTS_TABLE.name), texts, dataset.manifest.model.vocab_size or 0)
     yield from check_neurons(facts, _path(dataset, NEURONS_TABLE.name), neurons)
     for layer in dataset.manifest.layers:
         statistics = _of_layer(neurons, layer)
@@ -112,6 +115,26 @@ def _check_activations(dataset: Dataset, neurons: pa.Table) -> Iterator[Violatio
         samples = _layer(dataset, SAMPLES_TABLE.name, layer)
         if samples.num_rows:
             yield from check_samples(facts, SAMPLES_TABLE.path(layer), samples, _kept(samples, statistics))
+
+
+def _check_imported(dataset: Dataset, record: ImportRecord, neurons: pa.Table) -> Iterator[Violation]:
+    manifest, places = dataset.manifest, None
+    if manifest.texts is not None:
+        texts = dataset.read_table(TEXTS_TABLE.name, [TextColumn.INDEX, TextColumn.INPUT_IDS])
+        lists = Lists.of(texts, TextColumn.INPUT_IDS)
+        bounds = np.concatenate([[0], np.cumsum(lists.sizes)])
+        places = Places(manifest, manifest.texts, lists.values, bounds, record.window or 0, 0)
+        vocab_size = sum(file.rows for file in manifest.files_of(VOCAB_TABLE.name))
+        yield from check_texts(places, _path(dataset, TEXTS_TABLE.name), texts, vocab_size)
+    yield from check_imported_neurons(manifest, _path(dataset, NEURONS_TABLE.name), neurons)
+    for layer in manifest.layers:
+        examples, statistics = _layer(dataset, EXAMPLES_TABLE.name, layer), _of_layer(neurons, layer)
+        file = EXAMPLES_TABLE.path(layer)
+        wrong = list(check_imported_examples(manifest, places, file, examples, statistics))
+        yield from wrong
+        if not wrong and places is not None and dataset.has(WINDOWS_TABLE.name):
+            windows = _layer(dataset, WINDOWS_TABLE.name, layer)
+            yield from check_windows(places, WINDOWS_TABLE.path(layer), windows, _kept(windows, examples))
 
 
 def _check_weights(dataset: Dataset, record: WeightsRecord, neurons: pa.Table) -> Iterator[Violation]:

@@ -30,25 +30,34 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the figures are held against."""
+class Places:
+    """The texts that lists and windows are held against."""
 
     manifest: Manifest
     texts: TextsRecord
-    run: RunRecord
     ids: np.ndarray
     bounds: np.ndarray
+    window: int
+    skip_first: int
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.bounds)
+
+
+@dataclass(frozen=True)
+class Facts(Places):
+    """What all figures are held against."""
+
+    run: RunRecord
 
     @classmethod
     def of(cls, manifest: Manifest, texts: pa.Table) -> "Facts":
         if manifest.texts is None or manifest.run is None:
             raise DatasetDamaged("the manifest does not say how texts were run, though there are some")
-        lists = Lists.of(texts, TextColumn.INPUT_IDS)
-        return cls(manifest, manifest.texts, manifest.run, lists.values, np.concatenate([[0], np.cumsum(lists.sizes)]))
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.bounds)
+        run, lists = manifest.run, Lists.of(texts, TextColumn.INPUT_IDS)
+        bounds = np.concatenate([[0], np.cumsum(lists.sizes)])
+        return cls(manifest, manifest.texts, lists.values, bounds, run.window, run.skip_first, run)
 
     @cached_property
     def sampled(self) -> tuple[np.ndarray, np.ndarray]:
@@ -56,19 +65,14 @@ class Facts:
         run = self.run
         return sample_positions(self.lengths, run.skip_first, run.samples, run.seed)
 
-    def negative_act_sign(self) -> int:
-        """Sign of act(x) for x < 0; 0 where such an x gives 0, as with ReLU."""
-        return int(np.sign(activation(self.manifest.model.activation)(np.array(-1.0))))
 
-    def sign(self, case: Case, quantity: Quantity) -> int:
-        """The sign that a quantity has within a case."""
-        act = 1 if case.gate_sign > 0 else self.negative_act_sign()
-        return {
-            Quantity.GATE: case.gate_sign,
-            Quantity.IN: case.in_sign,
-            Quantity.ACT: act,
-            Quantity.POST: act * case.in_sign,
-        }[quantity]
+def sign_in(manifest: Manifest, case: Case, quantity: Quantity) -> int:
+    """The sign that a quantity has within a case; 0 for act and post where act of a negative gate is 0, as with
+    ReLU."""
+    if quantity in (Quantity.GATE, Quantity.IN) or case.gate_sign > 0:
+        return case.sign_of(quantity)
+    negative = int(np.sign(activation(manifest.model.activation)(np.array(-1.0))))
+    return -case.sign_of(quantity) * negative
 
 
 class Check:

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from compute.chance import priorities
-from compute.verify.facts import Check, Facts, Lists, Violation, same_neurons
+from compute.verify.facts import Check, Facts, Lists, Places, Violation, same_neurons, sign_in
 from gluscope_core.activations import activation
 from gluscope_core.columns import SampleColumn
+from gluscope_core.manifest import Manifest
 from gluscope_core.vocabulary import (
     LISTS,
     ExampleList,
@@ -35,8 +36,10 @@ def check_examples(facts: Facts, file: str, table: pa.Table, statistics: pa.Tabl
             )
             continue
         yield from _check_sizes(facts, check, each, table, statistics)
-        yield from _check_places(facts, check, each, content)
-        yield from _check_values(facts, check, each, content, statistics)
+        yield from check_places(facts, check, each, content)
+        yield from check_values(facts.manifest, check, each, content, statistics)
+        if each.is_random:
+            yield from _check_chance(facts, check, each, content)
 
 
 def _check_sizes(
@@ -61,14 +64,21 @@ def _check_sizes(
         yield from check((np.minimum(sizes, shortest) == others) | (not comparable), name, f"is not as long as {twin}")
 
 
-def _check_places(facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists]) -> Iterator[Violation]:
+def check_places(
+    places: Places, check: Check, each: ExampleList, content: Mapping[Field, Lists]
+) -> Iterator[Violation]:
     indices, positions = content[Field.INDICES], content[Field.POSITIONS].values
     rows = indices.rows
-    exists = (indices.values >= 0) & (indices.values < len(facts.lengths))
+    exists = (indices.values >= 0) & (indices.values < len(places.lengths))
     yield from check(exists, each.column(Field.INDICES), "names a text that does not exist", rows)
-    length = np.where(exists, facts.lengths[np.where(exists, indices.values, 0)], 0)
-    counted = (positions >= facts.run.skip_first) & (positions < length)
+    length = np.where(exists, places.lengths[np.where(exists, indices.values, 0)], 0)
+    counted = (positions >= places.skip_first) & (positions < length)
     yield from check(~exists | counted, each.column(Field.POSITIONS), "names a token that is not counted", rows)
+    yield from check_once(check, each, indices)
+
+
+def check_once(check: Check, each: ExampleList, indices: Lists) -> Iterator[Violation]:
+    rows = indices.rows
     pairs = np.stack([rows, indices.values])
     order = np.lexsort(pairs[::-1])
     again = np.zeros(len(rows), bool)
@@ -76,32 +86,36 @@ def _check_places(facts: Facts, check: Check, each: ExampleList, content: Mappin
     yield from check(~again, each.column(Field.INDICES), "names a text twice", rows)
 
 
-def _check_values(
-    facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists], statistics: pa.Table
+def _check_chance(facts: Facts, check: Check, each: ExampleList, content: Mapping[Field, Lists]) -> Iterator[Violation]:
+    indices, positions = content[Field.INDICES], content[Field.POSITIONS].values
+    chance = np.asarray(priorities(indices.values, positions, facts.run.seed))
+    falls = np.concatenate([np.ones(min(1, len(chance)), bool), chance[1:] <= chance[:-1]]) | (indices.ranks == 0)
+    yield from check(falls, each.column(Field.VALUES), "is not in the order of chance", indices.rows)
+
+
+def check_values(
+    manifest: Manifest, check: Check, each: ExampleList, content: Mapping[Field, Lists], statistics: pa.Table
 ) -> Iterator[Violation]:
+    """Against the extremes of the case, of which one may be null where others computed them."""
     values, rows, ranks = content[Field.VALUES].values, content[Field.VALUES].rows, content[Field.VALUES].ranks
     name = each.column(Field.VALUES)
-    yield from check(
-        np.sign(values) == facts.sign(each.case, each.valued), name, "has a sign that its case does not", rows
-    )
-    low, high = (
-        np.asarray(statistics.column(stat_column(each.case, each.valued, stat)))[rows] for stat in (Stat.MIN, Stat.MAX)
-    )
-    yield from check((low <= values) & (values <= high), name, "is beyond the case's min or max", rows)
+    sign = sign_in(manifest, each.case, each.valued)
+    yield from check(np.sign(values) == sign, name, "has a sign that its case does not", rows)
+    bounds = [
+        statistics.column(stat_column(each.case, each.valued, stat)).to_numpy().astype(float)
+        for stat in (Stat.MIN, Stat.MAX)
+    ]
+    low, high = (bound[rows] for bound in bounds)
+    yield from check(~(values < low) & ~(values > high), name, "is beyond the case's min or max", rows)
     if each.is_random:
-        positions = content[Field.POSITIONS].values
-        chance = np.asarray(priorities(content[Field.INDICES].values, positions, facts.run.seed))
-        falls = np.concatenate([np.ones(min(1, len(ranks)), bool), chance[1:] <= chance[:-1]]) | (ranks == 0)
-        yield from check(falls, name, "is not in the order of chance", rows)
         return
     size, index = np.abs(values), content[Field.INDICES].values
     follows = (size[1:] < size[:-1]) | ((size[1:] == size[:-1]) & (index[1:] > index[:-1]))
     ordered = np.concatenate([np.ones(min(1, len(ranks)), bool), follows]) | (ranks == 0)
     yield from check(ordered, name, "is not in order of magnitude and text", rows)
-    largest = np.maximum(np.abs(low), np.abs(high))
+    largest = np.fmax(np.abs(low), np.abs(high))
     yield from check((ranks > 0) | (size == largest), name, "does not begin with the case's extreme", rows)
-    bounds = [np.asarray(statistics.column(stat_column(each.case, each.valued, s))) for s in (Stat.MIN, Stat.MAX)]
-    nothing = np.asarray(np.nan_to_num(np.maximum(*map(np.abs, bounds))) == 0)
+    nothing = np.asarray(np.nan_to_num(np.fmax(*map(np.abs, bounds))) == 0)
     yield from check(
         (content[Field.VALUES].sizes == 0) == nothing, name, "is empty although the case has values, or not"
     )

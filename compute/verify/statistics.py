@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from compute.token_texts import fingerprint, first_token
-from compute.verify.facts import Check, Facts, Violation
+from compute.verify.facts import Check, Facts, Places, Violation, sign_in
 from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, NEURON
@@ -24,7 +24,7 @@ from gluscope_core.vocabulary import (
 )
 
 
-def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
+def check_texts(facts: Places, file: str, table: pa.Table, vocab_size: int) -> Iterator[Violation]:
     texts, model = facts.texts, facts.manifest.model
     index = np.asarray(table.column(TextColumn.INDEX))
     if not np.array_equal(index, np.arange(len(index))):
@@ -38,26 +38,29 @@ def check_texts(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]
         )
     if int((facts.lengths == 0).sum()) != texts.empty or first_token(facts.ids, facts.bounds) != texts.first_token:
         yield Violation(file, "", TextColumn.INPUT_IDS, "do not fit the manifest's empty or first_token")
-    if len(facts.ids) and not 0 <= facts.ids.min() <= facts.ids.max() < model.vocab_size:
-        yield Violation(file, "", TextColumn.INPUT_IDS, f"a token id is outside the vocabulary of {model.vocab_size}")
-    if (facts.lengths > model.context).any():
+    if len(facts.ids) and not 0 <= facts.ids.min() <= facts.ids.max() < vocab_size:
+        yield Violation(file, "", TextColumn.INPUT_IDS, f"a token id is outside the vocabulary of {vocab_size}")
+    if model.context is not None and (facts.lengths > model.context).any():
         yield Violation(file, "", TextColumn.INPUT_IDS, f"a text is longer than the context of {model.context}")
-    counted = int(np.maximum(facts.lengths - facts.run.skip_first, 0).sum())
-    if counted != facts.run.counted_tokens:
-        said = facts.run.counted_tokens
+    counted, said = int(np.maximum(facts.lengths - facts.skip_first, 0).sum()), facts.manifest.counted_tokens
+    if said is not None and counted != said:
         yield Violation(file, "", TextColumn.INPUT_IDS, f"{counted} tokens are counted, the manifest says {said}")
 
 
 def check_vocab(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
-    if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(manifest.model.vocab_size)):
-        yield Violation(file, "", VocabColumn.ID, f"does not count the {manifest.model.vocab_size} tokens from 0")
+    size = table.num_rows if manifest.model.vocab_size is None else manifest.model.vocab_size
+    if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(size)):
+        yield Violation(file, "", VocabColumn.ID, f"does not count the {size} tokens from 0")
 
 
 def check_ids(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
     layers, width = manifest.layers, manifest.model.d_mlp
     wanted = np.stack([np.repeat(layers, width), np.tile(np.arange(width), len(layers))])
+    what = f"layers {layers} of {width} neurons each"
+    if manifest.some_neurons is not None:
+        wanted, what = np.array(manifest.some_neurons).T, "the neurons that the manifest says"
     if not np.array_equal(np.stack([table.column(LAYER), table.column(NEURON)]), wanted):
-        yield Violation(file, "", "", f"rows are not layers {layers} of {width} neurons each, in order")
+        yield Violation(file, "", "", f"rows are not {what}, in order")
 
 
 def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
@@ -108,7 +111,7 @@ def _check_case(facts: Facts, check: Check, column: Mapping[str, np.ndarray], ca
         bounded = (low - slack <= mean) & (mean <= high + slack)
         yield from check(~occurs | bounded, names[Stat.MEAN], "is not between min and max")
         yield from check(~occurs | (std <= (high - low) / 2 + slack), names[Stat.STD], "is more than min and max allow")
-        sign = facts.sign(case, quantity)
+        sign = sign_in(facts.manifest, case, quantity)
         # act and post may underflow to 0, gate and in may not: an exact 0 belongs to no case.
         zero_allowed = quantity in (Quantity.ACT, Quantity.POST)
         for stat, values in ((Stat.MIN, low), (Stat.MAX, high)):

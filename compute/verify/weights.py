@@ -104,8 +104,9 @@ def _check_related(manifest: Manifest, check: Check, table: pa.Table) -> Iterato
 
 
 def check_index(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
-    if not np.array_equal(np.asarray(table.column(TokenColumn.TOKEN)), np.arange(manifest.model.vocab_size)):
-        yield Violation(file, "", TokenColumn.TOKEN, f"does not count the {manifest.model.vocab_size} tokens from 0")
+    size = manifest.model.vocab_size or 0
+    if not np.array_equal(np.asarray(table.column(TokenColumn.TOKEN)), np.arange(size)):
+        yield Violation(file, "", TokenColumn.TOKEN, f"does not count the {size} tokens from 0")
         return
     sizes, layers, neurons, values = (
         Lists.of(table, name)

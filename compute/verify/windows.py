@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from compute.verify.facts import Check, Facts, Lists, Violation, keys
+from compute.verify.facts import Check, Lists, Places, Violation, keys
 from compute.windows import FLOAT16_MAX, tokens_before, window_bounds
 from gluscope_core.activations import Activation, activation
 from gluscope_core.columns import WindowColumn
@@ -15,7 +15,7 @@ _HALF_STEP = 2.0**-11  # largest relative error of float16
 _HALF_TINY = 2.0**-24  # its smallest step near 0
 
 
-def check_windows(facts: Facts, file: str, table: pa.Table, examples: pa.Table) -> Iterator[Violation]:
+def check_windows(places: Places, file: str, table: pa.Table, examples: pa.Table) -> Iterator[Violation]:
     """Windows may be there for some neurons only."""
     row_of = {key: row for row, key in enumerate(keys(examples))}
     mine = [row_of.get(key, -1) for key in keys(table)]
@@ -46,10 +46,10 @@ def check_windows(facts: Facts, file: str, table: pa.Table, examples: pa.Table) 
         yield from check(same, column, "differs from the examples table", packed.rows)
         if not same.all():
             return
-    wrong = list(_check_window_places(facts, check, table))
+    wrong = list(_check_window_places(places, check, table))
     yield from wrong
     if not wrong:
-        yield from _check_window_values(facts, check, table, wanted)
+        yield from _check_window_values(places, check, table, wanted)
 
 
 def _packed(examples: pa.Table, field: Field, sizes: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def _packed(examples: pa.Table, field: Field, sizes: np.ndarray) -> np.ndarray:
     return values[np.lexsort((which, rows))]
 
 
-def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterator[Violation]:
+def _check_window_places(places: Places, check: Check, table: pa.Table) -> Iterator[Violation]:
     indices, positions = Lists.of(table, WindowColumn.INDICES), Lists.of(table, WindowColumn.POSITIONS)
     starts, lengths = Lists.of(table, WindowColumn.STARTS), Lists.of(table, WindowColumn.LENGTHS)
     for name, lists in ((WindowColumn.STARTS, starts), (WindowColumn.LENGTHS, lengths)):
@@ -69,7 +69,7 @@ def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterato
     if not np.array_equal(starts.sizes, indices.sizes) or not np.array_equal(lengths.sizes, indices.sizes):
         return
     index, rows = indices.values, indices.rows
-    start, length = window_bounds(positions.values, facts.lengths[index], facts.run.window)
+    start, length = window_bounds(positions.values, places.lengths[index], places.window)
     yield from check(starts.values == start, WindowColumn.STARTS, "is not where the window begins", rows)
     yield from check(lengths.values == length, WindowColumn.LENGTHS, "is not the window clipped to its text", rows)
     wanted = np.bincount(rows, weights=length, minlength=table.num_rows)
@@ -80,23 +80,23 @@ def _check_window_places(facts: Facts, check: Check, table: pa.Table) -> Iterato
     tokens = Lists.of(table, WindowColumn.TOKENS)
     if np.array_equal(tokens.sizes, wanted):
         offset = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        text_ids = facts.ids[np.repeat(facts.bounds[index] + start, length) + offset]
+        text_ids = places.ids[np.repeat(places.bounds[index] + start, length) + offset]
         yield from check(tokens.values == text_ids, WindowColumn.TOKENS, "are not those of the text", tokens.rows)
 
 
-def _check_window_values(facts: Facts, check: Check, table: pa.Table, sizes: np.ndarray) -> Iterator[Violation]:
+def _check_window_values(places: Places, check: Check, table: pa.Table, sizes: np.ndarray) -> Iterator[Violation]:
     """Listed values follow from gate and in at their positions, within what float16 can say."""
     lengths, rows = Lists.of(table, WindowColumn.LENGTHS).values, Lists.of(table, WindowColumn.LENGTHS).rows
     place = (
         np.cumsum(lengths)
         - lengths
-        + np.minimum(Lists.of(table, WindowColumn.POSITIONS).values, tokens_before(facts.run.window))
+        + np.minimum(Lists.of(table, WindowColumn.POSITIONS).values, tokens_before(places.window))
     )
     gate, linear = (Lists.of(table, name).values[place].astype(float) for name in (WindowColumn.GATE, WindowColumn.IN))
     values = Lists.of(table, WindowColumn.VALUES).values.astype(float)
     which = np.repeat(np.tile(np.arange(len(LISTS)), len(sizes)), sizes.ravel())
     saturated = (np.abs(gate) >= FLOAT16_MAX) | (np.abs(linear) >= FLOAT16_MAX)
-    act = activation(facts.manifest.model.activation)
+    act = activation(places.manifest.model.activation)
     for number, each in enumerate(LISTS):
         here = (which == number) & ~saturated
         low, high = _possible(each.valued, gate[here], linear[here], act)

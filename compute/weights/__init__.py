@@ -99,7 +99,7 @@ def _prepare(config: WeightsConfig, folder: Path) -> _Task:
     record = describe_model(source, loaded, "float32", device.type)
     if dataset is not None and config.dataset is not None:
         refuse_other_model(dataset.manifest.model, record, folder)
-        record = dataset.manifest.model
+        record = ModelRecord(**vars(dataset.manifest.model))
     return _Task(
         folder,
         dataset,
@@ -113,7 +113,13 @@ def _prepare(config: WeightsConfig, folder: Path) -> _Task:
 
 def _opened(config: WeightsConfig, folder: Path) -> Dataset | None:
     if config.dataset is not None:
-        return open_dataset(folder)
+        dataset = open_dataset(folder)
+        if dataset.manifest.imported is not None:
+            raise BadSettings(
+                f"--dataset {folder}: activations that the original program computed take no weights; compute them "
+                f"apart with --model and --out, and put their folder beside it, where the dashboard finds them"
+            )
+        return dataset
     if (folder / MANIFEST_NAME).exists():
         dataset = open_dataset(folder)
         if dataset.manifest.run is not None:

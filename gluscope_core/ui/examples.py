@@ -18,6 +18,7 @@ from gluscope_core.formats import percent
 from gluscope_core.highlight import Colouring, ExamplesHtml, Opened, counts_html, legend_html
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.palette import CASE_COLOURS
+from gluscope_core.schema import TEXTS_TABLE, VOCAB_TABLE
 from gluscope_core.sign_table import has_statistics
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.ui.neuron import token_texts, where_data_would_be
@@ -78,7 +79,8 @@ def _chosen(view: NeuronView) -> Choice:
 
 
 def _frequency(view: NeuronView, case: Case) -> str:
-    return percent(view.row[freq_column(case)]) if view.row[freq_column(case)] else "never"
+    share = view.row[freq_column(case)]
+    return "never" if share == 0 else percent(share)
 
 
 def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None:
@@ -98,7 +100,8 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
         return
     summary = _summary(chosen, explanation, colouring, texts) if lists.has_windows else ""
     collapsed = collapse(chosen)
-    writer = ExamplesHtml(texts, colouring, view.sources(collapsed))
+    openable = view.dataset.has(TEXTS_TABLE.name)
+    writer = ExamplesHtml(texts, colouring, view.sources(collapsed), openable=openable)
     across = bool(found) or not choice.kind.of_one_case
     html = summary + writer.listing(collapsed, _opened(view, collapsed), lists=across)
     show_html(html, "examples", on_open=_open_or_close)
@@ -115,22 +118,29 @@ def _summary(chosen: list[Example], explanation: str, colouring: Colouring, text
 def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
     if found:
         return "No example contains it. Searching is exact but for upper and lower case."
-    if choice.kind.of_one_case and not view.row[freq_column(choice.case)]:
+    if choice.kind in (Kind.MID, Kind.RANDOM) and view.dataset.manifest.imported:
+        return "None: the original program kept the strongest examples only, no random ones."
+    if choice.kind.of_one_case and view.row[freq_column(choice.case)] == 0:
         return f"{choice.case.label} never occurs for this neuron, so there are no examples of it."
     return "No examples: no token has a value other than 0."
 
 
 def _say_how_to_compute_windows(view: NeuronView) -> None:
+    with_texts = view.dataset.has(TEXTS_TABLE.name)
+    here = "Here are the values and whole texts." if with_texts else "Here are the values and the texts' numbers."
     st.info(
-        f"The texts around these examples are not in the dataset: `python -m compute examples "
-        f"{view.dataset.name} --neurons {view.id} --texts …` computes them. Here are the values and places."
+        f"The activations around these examples are not in the dataset: `python -m compute examples "
+        f"{view.dataset.name} --neurons {view.id} --texts …` computes them. {here}"
     )
 
 
 def _opened(view: NeuronView, shown: list[Example]) -> Opened | None:
     named = st.query_params.get(OPENED)
     example = next((each for each in shown if each.place == named), None)
-    return Opened(example.place, view.token_ids(example.text)) if example else None
+    if example is None:
+        return None
+    ids, string = view.whole_text(example.text)
+    return Opened(example.place, ids if view.dataset.has(VOCAB_TABLE.name) or not string else [], string)
 
 
 def _open_or_close(place: str) -> None:

@@ -1,6 +1,5 @@
 """The parts of a neuron's page."""
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,16 +12,23 @@ from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, 
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
-from gluscope_core.neuron_view import NeuronView, conventions, neighbours_in_order
+from gluscope_core.neuron_view import (
+    NeuronView,
+    conventions,
+    how_to_get_weights,
+    neighbours_in_order,
+    random_neuron,
+)
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.ui.page import NEURON, guard
 from gluscope_core.ui.state import choose, go_to
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
+from gluscope_core.vocabulary import MATRICES, ImportSource, Matrix, SignConvention
 from gluscope_core.weight_lists import related_html, token_lists_html
 
 SIGNS, MATRIX = "signs", "matrix"
@@ -31,6 +37,16 @@ _ARBITRARY = (
     "|cos(gate, in)| lies within the band of random directions, so which sign is the aligned one is nearly arbitrary: "
     "prefer figures that do not depend on it, such as the frequency of x_gate > 0, |post|, act, or cos(in, out)."
 )
+
+
+_AS_RECORDED = {
+    ImportSource.PAGES: "As the original's page has it: frequencies and means are rounded to two decimals there, "
+    "extremes are those of its examples, of each case the one of larger magnitude.",
+    **dict.fromkeys(
+        (ImportSource.DATASET, ImportSource.SUMMARY),
+        "As the original program recorded it: of each case the extreme of larger magnitude.",
+    ),
+}
 
 
 @contextmanager
@@ -54,7 +70,7 @@ def token_texts(dataset: Dataset) -> TokenTexts:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _token_texts(sha256: str, _dataset: Dataset) -> TokenTexts:
     del sha256  # by which vocabularies are told apart
-    return TokenTexts(_dataset.vocab)
+    return TokenTexts(_dataset.vocab) if _dataset.has(VOCAB_TABLE.name) else TokenTexts.unknown()
 
 
 def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
@@ -67,7 +83,7 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
             st.button(
                 _ARROWS[key], key=f"go_{key}", shortcut=key, disabled=target is None, on_click=step, type="tertiary"
             )
-        st.button("Random", key="go_random", on_click=lambda: go(_random(dataset)), type="tertiary")
+        st.button("Random", key="go_random", on_click=lambda: go(str(random_neuron(dataset.manifest))), type="tertiary")
         st.text_input(
             "Neuron",
             key="go_named",
@@ -82,11 +98,6 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
     return bar
 
 
-def _random(dataset: Dataset) -> str:
-    width = dataset.manifest.model.d_mlp
-    return str(NeuronId(random.choice(dataset.manifest.layers), random.randrange(width)))  # noqa: S311
-
-
 def _go_named() -> None:
     named = st.session_state["go_named"]
     st.session_state["go_named"] = ""
@@ -98,46 +109,58 @@ def _go_named() -> None:
 
 def heading(view: NeuronView) -> None:
     manifest = view.dataset.manifest
-    has_cosines = view.row[NeuronColumn.COS_GATE_IN] is not None
+    has_cosines = view.row[NeuronColumn.COS_IN_OUT] is not None
     cosines = cosines_html(view.row, manifest) if has_cosines else ""
     show_html(title_html(view.row, manifest, str(view.id)) + cosines, "heading")
     if not has_cosines:
-        st.caption("Cosines, class and role: `python -m compute weights --dataset DIR` computes them.")
+        st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)}")
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
         st.caption(_ARBITRARY)
 
 
 def statistics(view: NeuronView) -> None:
     """The paper's table, and the plane in which its cases are quadrants."""
+    manifest = view.dataset.manifest
     if not has_statistics(view.row):
         st.info(
             "This dataset says nothing of activations: `python -m compute run --model M --texts T --out DIR` "
             "computes how often each case occurs, and examples."
         )
         return
-    density, frequency, table = st.columns([4, 2.6, 6], gap="medium")
-    with density, where_data_would_be():
-        if view.dataset.has(SAMPLES_TABLE.name):
+    has_samples = view.dataset.has(SAMPLES_TABLE.name)
+    *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
+    for column in density:
+        with column, where_data_would_be():
             chart = density_chart(view.samples())
             st.vega_lite_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
-        else:
-            st.caption("No tokens were sampled (`--samples 0`), so there is no density to show.")
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
+        if not has_samples:
+            st.caption(f"{_no_samples(manifest)}, so there is no density to show.")
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
+        if manifest.imported:
+            st.caption(_AS_RECORDED[manifest.imported.source])
+
+
+def _no_samples(manifest: Manifest) -> str:
+    if manifest.imported:
+        return "The original program sampled no tokens"
+    return "No tokens were sampled (`--samples 0`)"
 
 
 def vectors(view: NeuronView) -> None:
     st.subheader("Tokens that the vectors point to", anchor="tokens")
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        st.caption("`python -m compute weights --dataset DIR` computes them.")
+        st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
-        named = st.query_params.get(MATRIX)
+        named, manifest = st.query_params.get(MATRIX), view.dataset.manifest
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
+        if manifest.sign_convention is SignConvention.UNKNOWN and manifest.weights:
+            st.caption(f"In {manifest.weights.sign_convention} signs; those of the activations are not known.")
         html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
         show_html(html + scores_html(view.row), "tokens")
 
@@ -145,7 +168,7 @@ def vectors(view: NeuronView) -> None:
 def related(view: NeuronView) -> None:
     st.subheader("Neighbours and links", anchor="related")
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        st.caption("`python -m compute weights --dataset DIR` computes them.")
+        st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
         html = related_html(view.weights().related, view.dataset.manifest, view.id.layer)

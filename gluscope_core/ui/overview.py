@@ -10,10 +10,14 @@ from gluscope_core.schema import LAYER, STRIKING_TABLE
 from gluscope_core.vocabulary import CASES, freq_column
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Dataset: lambda dataset: dataset.manifest.sha256})
 def by_layer(dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cases and classes layer by layer."""
-    neurons = dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
+    return _by_layer(dataset, dataset.manifest.sha256)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _by_layer(_dataset: Dataset, version: str) -> tuple[pd.DataFrame, pd.DataFrame]:  # noqa: ARG001
+    neurons = _dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
     return cases_by_layer(neurons), classes_by_layer(neurons)
 
 

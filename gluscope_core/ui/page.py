@@ -53,12 +53,16 @@ def page_dataset() -> Dataset:
 def summary_of(manifest: Manifest) -> str:
     """A line that says what was computed."""
     model, texts, run = manifest.model, manifest.texts, manifest.run
-    parts = [f"{len(manifest.layers)} layers of {model.d_mlp:,} neurons", model.activation]
+    some, layers = manifest.some_neurons, len(manifest.layers)
+    size = f"{layers} layers of {model.d_mlp:,} neurons" if some is None else f"{len(some)} neurons of {layers} layers"
+    parts = [size, *([model.activation] if model.activation else [])]
     if model.quantisation:
         parts.append(f"dequantised from {model.quantisation}")
     if texts and run:
         skipped = f", first {run.skip_first} of each text left out" if run.skip_first else ""
         parts.append(f"{run.counted_tokens:,} tokens of {texts.texts:,} texts{skipped}")
+    if manifest.imported:
+        parts.append("by the original program")
     return " · ".join([*parts, f"{manifest.sign_convention.value} signs"])
 
 
@@ -76,6 +80,10 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     except BadNeuronId as error:
         _offer_way_on(str(error) if text else "No neuron is named.")
     layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
+    if (some := dataset.manifest.some_neurons) is not None and neuron not in some:
+        _offer_way_on(
+            f"{neuron} is not here: the dataset has {', '.join(map(str, some[:12]))}{' …' * (len(some) > 12)}."
+        )
     if neuron.layer not in layers or neuron.neuron >= width:
         has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
         _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")

@@ -1,0 +1,185 @@
+"""A dataset that the original program wrote, read as one of ours."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gluscope_core.activations import Activation, activation
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import DatasetDamaged, NoSuchNeuron, TableMissing
+from gluscope_core.ids import NeuronId
+from gluscope_core.manifest import ImportRecord, Manifest
+from gluscope_core.original.columns import (
+    REQUIRED,
+    example_rows,
+    known_columns,
+    list_columns,
+    needed_for,
+    neuron_rows,
+)
+from gluscope_core.original.files import ParquetFiles, names_in, read_card
+from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
+from gluscope_core.places import Place
+from gluscope_core.schema import EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
+from gluscope_core.unpack import NeuronWeights, unpack_lists
+from gluscope_core.vocabulary import CASES, Coordinates, ExampleList, Field, ImportSource, Quantity, SignConvention
+
+_TABLES = (NEURONS_TABLE.name, EXAMPLES_TABLE.name)
+_MOST_NEURONS = 2**24
+
+
+def is_original(place: Place) -> bool:
+    """Whether its parquet files, if there are any, have the original's columns."""
+    files = ParquetFiles(place)
+    try:
+        return len(files) > 0 and set(REQUIRED) <= set(files.schema.names)
+    except DatasetDamaged:
+        return False
+
+
+class OriginalDataset(Dataset):
+    """Statistics and lists of all neurons. Columns are read as they are asked for; of lists, row group by row group."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._where = place.name
+        self._rows = ParquetFiles(place)
+        self._layer, self._neuron = self._read_keys()
+        self._order = np.lexsort((self._neuron, self._layer))
+        self._refuse_holes()
+        self.manifest = self._describe(read_card(place), place)
+
+    def __repr__(self) -> str:
+        return f"OriginalDataset({self.manifest.model.id!r}, {self.place})"
+
+    def has(self, table: str) -> bool:
+        return table in _TABLES
+
+    def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
+        if table == NEURONS_TABLE.name:
+            names = known_columns(columns, self._where)
+            parts = [neuron_rows(each, names, self._act) for each in self._row_groups(needed_for(names), layer)]
+            empty = pa.schema([NEURONS.field(name) for name in names]).empty_table()
+        elif table == EXAMPLES_TABLE.name:
+            parts = [example_rows(each) for each in self._row_groups(list_columns(), layer)]
+            empty = EXAMPLES_TABLE.schema.empty_table()
+            parts = [each.select(list(columns)) for each in parts] if columns is not None else parts
+        else:
+            self._refuse(table)
+        whole = pa.concat_tables(parts) if parts else empty
+        return self._in_order(whole, layer)
+
+    def neuron(self, layer: int, neuron: int) -> dict[str, Any]:
+        theirs = self._row_of(NeuronId(layer, neuron), needed_for(NEURONS.names))
+        return self._rows.guard(lambda: neuron_rows(theirs, NEURONS.names, self._act)).to_pylist()[0]
+
+    def examples(self, layer: int, neuron: int) -> pd.DataFrame:
+        theirs = self._row_of(NeuronId(layer, neuron), list_columns())
+        return unpack_lists(self._rows.guard(lambda: example_rows(theirs)))
+
+    def samples(self, layer: int, neuron: int) -> pd.DataFrame:  # noqa: ARG002
+        self._refuse("samples")
+
+    def weights(self, layer: int, neuron: int) -> NeuronWeights:  # noqa: ARG002
+        self._refuse("weights")
+
+    def token_neurons(self, token: int) -> pd.DataFrame:  # noqa: ARG002
+        self._refuse("tokens")
+
+    def text(self, index: int) -> dict[str, object]:  # noqa: ARG002
+        self._refuse("texts")
+
+    @cached_property
+    def vocab(self) -> pd.DataFrame:
+        self._refuse("vocab")
+
+    def _refuse(self, table: str) -> NoReturn:
+        raise TableMissing(f"{self._where} has no table {table}: the original program wrote statistics and lists only")
+
+    @cached_property
+    def _act(self) -> Activation:
+        return activation(self.manifest.model.activation)
+
+    def _row_groups(self, columns: Sequence[str], layer: int | None) -> Iterator[pa.Table]:
+        def wanted(first: int, rows: int) -> bool:
+            return layer is None or bool((self._layer[first : first + rows] == layer).any())
+
+        for group in self._rows.groups(columns, wanted):
+            yield group if layer is None else group.filter(pa.array(np.asarray(group.column(LAYER)) == layer))
+
+    def _in_order(self, whole: pa.Table, layer: int | None) -> pa.Table:
+        """By layer and neuron, as ours are, where they are not so already."""
+        mine = self._neuron[self._layer == layer] if layer is not None else None
+        order = self._order if mine is None else np.argsort(mine, kind="stable")
+        return whole if np.array_equal(order, np.arange(len(order))) else whole.take(order)
+
+    def _row_of(self, neuron: NeuronId, columns: Sequence[str]) -> pa.Table:
+        found = np.flatnonzero((self._layer == neuron.layer) & (self._neuron == neuron.neuron))
+        if not len(found):
+            raise NoSuchNeuron(f"no neuron {neuron} in {self._where}")
+        return self._rows.row(int(found[0]), columns)
+
+    def _read_keys(self) -> tuple[np.ndarray, np.ndarray]:
+        if self._rows.rows > _MOST_NEURONS:
+            raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
+        keys = pa.concat_tables(self._rows.groups([LAYER, NEURON]))
+
+        def read() -> tuple[np.ndarray, np.ndarray]:
+            layer, neuron = (keys.column(name).cast(pa.int32()).to_numpy() for name in (LAYER, NEURON))
+            return layer, neuron
+
+        return self._rows.guard(read)
+
+    def _refuse_holes(self) -> None:
+        """Of each layer that is there all neurons are, once."""
+        layer, neuron = self._layer[self._order], self._neuron[self._order]
+        width = int(neuron.max(initial=-1)) + 1
+        whole = np.repeat(np.unique(layer), width), np.tile(np.arange(width), len(np.unique(layer)))
+        if not len(layer) or layer[0] < 0 or len(layer) != len(whole[0]) or not np.array_equal((layer, neuron), whole):
+            raise DatasetDamaged(f"{self._where} does not have each neuron of its layers once: fetch its files again")
+
+    def _describe(self, card: str, place: Place) -> Manifest:
+        """What card, names and rows say."""
+        model, is_said = model_of(card, place.name)
+        layers = tuple(int(each) for each in np.unique(self._layer))
+        facts = facts_of(model, layers[-1] + 1, int(self._neuron.max()) + 1)
+        remarks = ["The original program computed this dataset. Of each case it kept the extreme of larger magnitude."]
+        if not is_said:
+            remarks.append("Neither card nor name say which model this is; what stands for it is the folder's name.")
+        if facts.activation is None and self._goes_down_as_silu():
+            facts = replace(facts, activation="silu")
+            remarks.append(SILU_REMARK)
+        convention = convention_of(place.name, card, *names_in(place))
+        if convention is SignConvention.UNKNOWN:
+            remarks.append("Neither card nor name say whether the signs of w_in and w_out were aligned.")
+        imported = ImportRecord(
+            ImportSource.DATASET,
+            len(self._rows),
+            self._rows.fingerprint,
+            convention,
+            Coordinates.NORM_FOLDED,
+            layers,
+            None,
+            self._top_k(),
+            None,
+            tuple(remarks),
+        )
+        return Manifest(FORMAT_VERSION, facts, None, None, None, None, 0, ("original",), (), imported).sealed()
+
+    def _top_k(self) -> int:
+        column = ExampleList(CASES[0], Quantity.POST).column(Field.VALUES)
+        lists = self._rows.row(0, [column])
+        values = lists.column(column).to_pylist()[0] if lists.num_columns else None
+        return len(values or ())
+
+    def _goes_down_as_silu(self) -> bool:
+        """By the strongest negative act of the first neurons."""
+        lists = [ExampleList(case, Quantity.ACT).column(Field.VALUES) for case in CASES if case.gate_sign < 0]
+        _, seen = self._rows.around(0, lists)
+        values = [np.asarray(column.combine_chunks().flatten()) for column in seen.columns]
+        return goes_down_as_silu(min((float(each.min(initial=0)) for each in values), default=0.0))

@@ -1,0 +1,314 @@
+"""Datasets that the original program wrote: figures as they are there, and every page on them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from compute.config import WeightsConfig
+from compute.weights import weights
+from gluscope_core import open_dataset
+from gluscope_core.discover import FOLDERS_VARIABLE, find_datasets
+from gluscope_core.errors import BadSettings, ColumnMissing, DatasetDamaged, JoinRefused, NoSuchNeuron, TableMissing
+from gluscope_core.neuron_view import conventions
+from gluscope_core.original.columns import RECORDED
+from gluscope_core.original.names import convention_of, model_of
+from gluscope_core.schema import COSINES, NEURONS, NORMS
+from gluscope_core.vocabulary import TOP_LISTS, Field, Role, SignConvention
+from tests.architectures import random_model
+from tests.conftest import odd_texts, write_texts
+from tests.original_files import write_original
+from tests.test_neuron_page import ENTRY, html_of, opened, said
+
+ORACLE = Path(__file__).parent.parent.parent / "shared" / "oracle"
+PAGES = ("overview", "neuron", "explore", "methods", "datasets")
+K = 4
+"""As the tiny dataset's lists have."""
+
+
+@pytest.fixture(scope="module")
+def original(finished, tmp_path_factory) -> Path:
+    return write_original(finished, tmp_path_factory.mktemp("theirs") / "tiny_refactored", K, files=2)
+
+
+@pytest.fixture(scope="module")
+def alone(model_folder, tmp_path_factory) -> dict[str, Path]:
+    """What the weights say, computed apart, in either convention."""
+    shelf = tmp_path_factory.mktemp("alone")
+    for signs in ("aligned", "raw"):
+        weights(WeightsConfig(model=str(model_folder), out=shelf / signs, sign_convention=signs, top_neurons=4))
+    return {signs: shelf / signs for signs in ("aligned", "raw")}
+
+
+@pytest.fixture
+def seed(request, tmp_path) -> Path:
+    """What the original computed for SmolLM2-135M."""
+    source = ORACLE / f"{request.param}.parquet"
+    if not source.exists():
+        pytest.skip(f"SKIPPED for want of {source.name}: the original's own dataset")
+    folder = tmp_path / request.param
+    folder.mkdir()
+    shutil.copyfile(source, folder / "train.parquet")
+    return folder
+
+
+def test_figures_are_those_of_the_run(finished, original):
+    ours, theirs = open_dataset(finished).neurons(), open_dataset(original).neurons()
+    assert list(theirs.columns) == NEURONS.names
+    for name in NEURONS.names:
+        if name in RECORDED:
+            tolerance = (
+                {"rtol": 1e-6, "atol": 1e-9} if "mean" in name or "freq" in name or "swish" in name else {"rtol": 0}
+            )
+            np.testing.assert_allclose(
+                theirs[name].to_numpy(float), ours[name].to_numpy(float), err_msg=name, **tolerance
+            )
+        else:
+            assert theirs[name].isna().all(), name
+
+
+def test_lists_are_those_of_the_run(finished, original):
+    for neuron in ((0, 0), (1, 23), (2, 7)):
+        ours, theirs = (open_dataset(folder).examples(*neuron) for folder in (finished, original))
+        ours = ours[ours["quantity"].notna()].reset_index(drop=True)
+        columns = ["case", "quantity", "rank", "value", "text"]
+        pd.testing.assert_frame_equal(theirs[columns], ours[columns])
+        assert theirs["position"].isna().all()
+
+
+def test_one_neuron_and_all_say_the_same(original):
+    dataset = open_dataset(original)
+    whole = dataset.read_table("neurons").to_pylist()
+    for row in (0, 25, 71):
+        assert dataset.neuron(whole[row]["layer"], whole[row]["neuron"]) == whole[row]
+    layer = dataset.read_table("neurons", ["neuron"], layer=1)
+    assert layer.column("neuron").to_pylist() == list(range(24))
+
+
+def test_rows_in_any_order(finished, original, tmp_path):
+    order = np.random.default_rng(3).permutation(72)
+    mixed = write_original(finished, tmp_path / "mixed_refactored", K, files=3, order=order)
+    pd.testing.assert_frame_equal(open_dataset(mixed).neurons(), open_dataset(original).neurons())
+    pd.testing.assert_frame_equal(open_dataset(mixed).examples(1, 5), open_dataset(original).examples(1, 5))
+    a, b = (open_dataset(each).read_table("neurons", layer=2).to_pandas() for each in (mixed, original))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_only_what_is_asked_for_is_read(original, monkeypatch):
+    read = []
+    real = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(
+        pq.ParquetFile, "read_row_group", lambda self, i, columns: read.append(columns) or real(self, i, columns)
+    )
+    dataset = open_dataset(original)
+    read.clear()
+    dataset.neurons(["layer", "gate-_in+_freq", "gate-_in+_hook_post_min", "cos_in_out"])
+    wanted = {"layer", "neuron", "gate-_in+_freq", "gate-_in+_hook_post_max_values"}
+    assert {name for columns in read for name in columns} == wanted
+    with pytest.raises(ColumnMissing, match="nonsense"):
+        dataset.neurons(["nonsense"])
+
+
+def test_what_is_known(original):
+    manifest = open_dataset(original).manifest
+    assert manifest.sign_convention is SignConvention.ALIGNED
+    assert (manifest.model.id, manifest.model.layers, manifest.model.d_mlp) == ("tiny_refactored", 3, 24)
+    assert (manifest.run, manifest.counted_tokens, manifest.texts) == (None, None, None)
+    assert manifest.imported.top_k == K
+    assert manifest.model.activation == "silu"
+    assert "Neither card nor name say which model" in " ".join(manifest.remarks)
+
+
+@pytest.mark.parametrize(
+    ("label", "card", "model", "convention"),
+    [
+        ("OLMo-7B-0424-hf_neuron-activations", "", "allenai/OLMo-7B-0424-hf", "aligned"),
+        ("owner/gemma-2-2b_neuron-activations", "weights were refactored", "google/gemma-2-2b", "aligned"),
+        ("Llama-3.2-3B_neuron-activations", "the model is not refactored", "meta-llama/Llama-3.2-3B", "unknown"),
+        ("x", "of allenai/OLMo-7B-0424-hf, `--refactor_glu`", "allenai/OLMo-7B-0424-hf", "aligned"),
+        ("thing_neuron-activations", "without `refactor_glu`", "thing", "unknown"),
+        ("seed_unrefactored", "", "seed_unrefactored", "unknown"),
+    ],
+)
+def test_card_and_name(label, card, model, convention):
+    assert model_of(card, label)[0] == model
+    assert convention_of(label, card) == convention
+
+
+@pytest.mark.parametrize("signs", ["aligned", "raw"])
+def test_weights_computed_apart_are_joined(with_weights, original, alone, signs):
+    """As if they had been added to the run; in either signs, for the flip is handled."""
+    whole, joined = open_dataset(with_weights), open_dataset(original, weights=alone[signs])
+    columns = [*COSINES, *NORMS, "io_class", "role", *(role.column for role in Role), "flipped", "unembed_skew"]
+    pd.testing.assert_frame_equal(joined.neurons(columns), whole.neurons(columns), rtol=1e-5)
+    scores = ["mean_post_skew"]
+    np.testing.assert_allclose(joined.neurons(scores), whole.neurons(scores), rtol=1e-4, atol=1e-7)
+    assert joined.neurons(["effective_io"]).isna().all(axis=None)
+    assert joined.neuron(1, 3)["cos_gate_in"] == pytest.approx(whole.neuron(1, 3)["cos_gate_in"])
+    for neuron in range(24):
+        mine, theirs = joined.weights(1, neuron), whole.weights(1, neuron)
+        key = ["vector", "matrix", "sign"]
+        pd.testing.assert_frame_equal(
+            mine.tokens.groupby(key)["cosine"].sum().to_frame(),
+            theirs.tokens.groupby(key)["cosine"].sum().to_frame(),
+            check_dtype=False,
+            atol=1e-2,
+        )
+        np.testing.assert_allclose(mine.related["cosine"], theirs.related["cosine"], atol=2e-3)
+    token = joined.token_neurons(5).dropna(subset="vector")
+    wanted = whole.token_neurons(5).dropna(subset="vector")
+    key = ["vector", "matrix", "layer", "neuron"]
+    both = token.merge(wanted, on=key, suffixes=("", "_wanted"))
+    assert len(both) == len(wanted) if signs == "aligned" else len(both) > len(wanted) / 2
+    assert (both["sign"] == both["sign_wanted"]).all()
+    np.testing.assert_allclose(both["value"].astype(float), both["value_wanted"].astype(float), atol=2e-3)
+    strength = (token["value"] * token["sign"]).groupby([token[name] for name in ("vector", "matrix", "sign")])
+    assert all((values.diff().dropna() <= 0).all() for _, values in strength)
+    assert joined.manifest.weights.sign_convention is SignConvention.ALIGNED
+    assert conventions(joined) == (SignConvention.ALIGNED, SignConvention.RAW)
+
+
+def test_signs_that_are_not_known_join_what_does_not_depend_on_them(finished, alone, tmp_path):
+    joined = open_dataset(write_original(finished, tmp_path / "tiny", K), weights=alone["aligned"])
+    found = joined.neurons(["cos_in_out", "io_class", "cos_gate_in", "unembed_skew", "flipped", "mean_post_skew"])
+    assert found[["cos_in_out", "io_class"]].notna().all(axis=None)
+    assert found[["cos_gate_in", "unembed_skew", "flipped", "mean_post_skew"]].isna().all(axis=None)
+    assert "cosines with w_gate" in " ".join(joined.manifest.remarks)
+    assert conventions(joined) == (SignConvention.UNKNOWN,)
+
+
+def test_weights_are_found_beside_and_within(original, alone, tmp_path):
+    place = tmp_path / "shelf" / "tiny-llama_refactored"
+    shutil.copytree(original, place)
+    assert open_dataset(place).manifest.weights is None
+    shutil.copytree(alone["aligned"], place / "weights")
+    assert open_dataset(place).manifest.weights is not None
+    shutil.rmtree(place / "weights")
+    named = tmp_path / "shelf" / "tiny-llama_neuron-activations"
+    place.rename(named)
+    shutil.copytree(alone["raw"], tmp_path / "shelf" / "any-name")
+    assert open_dataset(named).manifest.weights is not None
+
+
+def test_weights_of_another_shape_are_refused_in_words(finished, original, tmp_path):
+    random_model("gemma2").save_pretrained(tmp_path / "other")
+    weights(WeightsConfig(model=str(tmp_path / "other"), out=tmp_path / "weights", parts=()))
+    with pytest.raises(JoinRefused, match="does not belong"):
+        open_dataset(original, weights=tmp_path / "weights")
+    place = tmp_path / "place"
+    shutil.copytree(original, place)
+    shutil.copytree(tmp_path / "weights", place / "weights")
+    assert "are not joined" in " ".join(open_dataset(place).manifest.remarks)
+    with pytest.raises(JoinRefused, match="needs nothing joined"):
+        open_dataset(finished, weights=tmp_path / "weights")
+    with pytest.raises(BadSettings, match="apart"):
+        weights(WeightsConfig(dataset=original, model=str(tmp_path / "other")))
+
+
+def test_what_it_does_not_have(original):
+    dataset = open_dataset(original)
+    for read in (lambda: dataset.samples(0, 0), lambda: dataset.vocab, lambda: dataset.text(0)):
+        with pytest.raises(TableMissing, match="original program"):
+            read()
+    with pytest.raises(NoSuchNeuron):
+        dataset.neuron(0, 24)
+    assert not dataset.has("windows")
+
+
+@pytest.mark.parametrize("damage", ["cut", "hole", "lengths"])
+def test_damage_is_named(finished, tmp_path, damage):
+    folder = write_original(finished, tmp_path / "damaged", K)
+    [path] = (folder / "data").iterdir()
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-200])
+        assert find_datasets_problem(folder)
+        return
+    table = pq.read_table(path)
+    if damage == "hole":
+        pq.write_table(table.slice(1), path)
+    else:
+        name = TOP_LISTS[3].column(Field.INDICES)
+        cut = [row[:1] for row in table.column(name).to_pylist()]
+        pq.write_table(table.set_column(table.schema.get_field_index(name), name, [cut]), path)
+    with pytest.raises(DatasetDamaged):
+        open_dataset(folder).examples(0, 3)
+
+
+def find_datasets_problem(folder: Path) -> str | None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDERS_VARIABLE, str(folder.parent))
+        return find_datasets(folder)[0].problem
+
+
+def page(name: str, **parameters: str) -> AppTest:
+    app = AppTest.from_file(ENTRY, default_timeout=60)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app = app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception, app.exception[0]
+    assert not app.error, app.error[0].value
+    return app
+
+
+def every_page(neuron: str) -> dict[str, AppTest]:
+    return {name: page(name, **({"neuron": neuron} if name == "neuron" else {})) for name in PAGES}
+
+
+def test_every_page_on_a_bare_one(original, monkeypatch):
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(original))
+    apps = every_page("1.3")
+    assert "by the original program" in said(apps["overview"])
+    assert "python -m compute weights --model M" in said(apps["overview"])
+    table = html_of(apps["neuron"], "table")
+    assert "not recorded" in table
+    assert "position not recorded" in html_of(apps["neuron"], "examples")
+    assert "data-open" not in html_of(apps["neuron"], "examples")
+    told = said(apps["neuron"])
+    for words in ("python -m compute examples tiny_refactored --neurons 1.3", "sampled no tokens", "larger magnitude"):
+        assert words in told
+    assert "kept no standard deviations" in said(apps["explore"])
+    assert "no random ones" in said(opened(list="random"))
+    assert "the original" in apps["datasets"].dataframe[0].value["computed by"].tolist()
+    methods = "\n".join(each.value for each in apps["methods"].markdown)
+    assert "counts nor standard errors" in methods
+    assert "its published dataset" in methods
+
+
+def test_every_page_on_one_with_weights_and_texts(original, alone, tmp_path, monkeypatch):
+    place = tmp_path / "tiny_refactored"
+    shutil.copytree(original, place)
+    shutil.copytree(alone["raw"], place / "weights")
+    write_texts(place / "texts" / "texts.parquet", odd_texts())
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(place))
+    apps = every_page("1.3")
+    assert "cos(gate, in)" in html_of(apps["neuron"], "heading")
+    assert "w_gate and w_in share" in html_of(apps["neuron"], "tokens")
+    assert html_of(apps["neuron"], "related").count("data-neuron") > 0
+    whole = opened(text=first_place_of(apps["neuron"]))
+    assert 'class="full"' in html_of(whole, "examples")
+    raw = opened(signs="raw")
+    assert raw.query_params["signs"] == "raw"
+    assert page("explore").selectbox[0].value == "cos_in_out"
+
+
+def first_place_of(app: AppTest) -> str:
+    html = html_of(app, "examples")
+    start = html.index('data-open="') + len('data-open="')
+    return html[start : html.index('"', start)]
+
+
+@pytest.mark.parametrize("seed", ["seed_raw", "seed_refactored"], indirect=True)
+def test_every_page_on_the_originals_own(seed, monkeypatch):
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(seed))
+    apps = every_page("14.7")
+    assert "position not recorded" in html_of(apps["neuron"], "examples")
+    theirs = pq.read_table(seed / "train.parquet").to_pandas().set_index(["layer", "neuron"])
+    row = open_dataset(seed).neuron(14, 7)
+    assert row["gate-_in+_hook_post_min"] == theirs.loc[(14, 7), "gate-_in+_hook_post_max_values"][0]
+    assert row["gate-_in+_freq"] == theirs.loc[(14, 7), "gate-_in+_freq"]
+    signs = "aligned" if "refactored" in seed.name else "unknown"
+    assert f"{signs} signs" in said(apps["overview"])
