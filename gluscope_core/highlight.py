@@ -47,7 +47,11 @@ class Opened:
 class ExamplesHtml:
     """Writes a list of examples."""
 
-    def __init__(self, texts: TokenTexts, colouring: Colouring, sources: Mapping[int, Source]) -> None:
+    def __init__(
+        self, texts: TokenTexts, colouring: Colouring, sources: Mapping[int, Source], *, openable: bool = True
+    ) -> None:
+        """`openable`: whether whole texts are at hand."""
+        self._openable = openable
         self._texts = texts
         self._colouring = colouring
         self._sources = sources
@@ -131,16 +135,16 @@ class ExamplesHtml:
             others = "; ".join(f"text {count(each.text)}: {number(each.value)}" for each in example.twins)
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
         where = f"{source.full}\nposition {count(example.position)}".strip()
-        short = f" · {escape(source.short)}" if source.short else ""
-        shown = f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>'
-        return shown + self.button(example, is_open=is_open)
-
-    def button(self, example: Example, *, is_open: bool) -> str:
-        """It opens the whole text."""
-        return (
-            f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
-            f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
+        button = (
+            ""
+            if not self._openable
+            else (
+                f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
+                f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
+            )
         )
+        short = f" · {escape(source.short)}" if source.short else ""
+        return f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>{button}'
 
     def _full(self, example: Example, opened: Opened) -> str:
         """The whole text; tokens outside the window have no values."""
