@@ -54,6 +54,8 @@ def examples(config: ExamplesConfig) -> None:
     with locked(folder):
         complete(folder)
         dataset = open_dataset(folder)
+        if not (folder / MANIFEST_NAME).exists():
+            raise BadSettings(f"{folder} holds files of another program, to which nothing is added: give one of ours")
         wanted = choose_neurons(config.neurons, dataset, EXAMPLES_TABLE.name)
         done = set(neurons_in(dataset, WINDOWS_TABLE.name))
         left = [neuron for neuron in wanted if neuron not in done]

@@ -67,15 +67,12 @@ def find_model_of(manifest: Manifest | None, model: str | None, revision: str | 
 
 
 def refuse_other_model(found: ModelFacts, given: ModelRecord, folder: Path) -> None:
-    """Names what differs between the model of a dataset and another that is given for it. Where a dataset does not say
-    which weights it was computed from, only their shape can differ."""
-    ignored = {"id", "dtype"}
-    if found.revision is None and found.fingerprint is None:
-        ignored |= {"revision", "fingerprint", "quantisation"}
+    """Names what differs between the model of a dataset and another that is given for it. What a dataset does not say
+    of its model cannot differ."""
     differing = [
         f"{name} is {old!r}, of the model given {getattr(given, name)!r}"
         for name, old in vars(found).items()
-        if name not in ignored and getattr(given, name) != old
+        if name not in ("id", "dtype") and old is not None and getattr(given, name) != old
     ]
     if differing:
         raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}")

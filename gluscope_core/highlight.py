@@ -147,6 +147,8 @@ class ExamplesHtml:
             f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
             f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
         )
+        short = f" · {escape(source.short)}" if source.short else ""
+        return f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>{button}'
 
     def _full(self, example: Example, opened: Opened) -> str:
         """The whole text; tokens outside the window have no values."""

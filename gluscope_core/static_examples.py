@@ -58,9 +58,6 @@ class StaticExamplesHtml(ExamplesHtml):
             halves = np.stack([example.activations[each][places] for each in _KEPT], axis=1).astype("<f2")
         return f' data-h="{base64.b64encode(halves.tobytes()).decode()}"'
 
-    def button(self, example: Example, *, is_open: bool) -> str:  # noqa: ARG002
-        return ""
-
 
 def examples_html(view: NeuronView, texts: TokenTexts) -> str:
     """Raises what reading the examples raises."""
@@ -89,7 +86,8 @@ def _list_switch() -> str:
 
 
 def _frequency(view: NeuronView, case: Case) -> str:
-    return percent(view.row[freq_column(case)]) if view.row[freq_column(case)] else "never"
+    share = view.row[freq_column(case)]
+    return "never" if share == 0 else percent(share)
 
 
 def _panel(view: NeuronView, lists: Examples, texts: TokenTexts, case: Case, tab: _Tab) -> str:
@@ -112,11 +110,11 @@ def _listing(view: NeuronView, lists: Examples, texts: TokenTexts, chosen: list[
             f"{counts_html('next tokens', came_next(chosen), texts)}{legend_html(colouring)}</div>"
         )
     collapsed = collapse(chosen)
-    yield StaticExamplesHtml(texts, colouring, view.sources(collapsed)).listing(collapsed)
+    yield StaticExamplesHtml(texts, colouring, view.sources(collapsed), openable=False).listing(collapsed)
 
 
 def _why_none(view: NeuronView, case: Case) -> str:
-    if not view.row[freq_column(case)]:
+    if view.row[freq_column(case)] == 0:
         return f"{escape(case.label)} never occurs for this neuron, so there are no examples of it."
     return "No examples: no token has a value other than 0."
 
