@@ -4,14 +4,15 @@ import json
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import collecting, exactness, weights, whole_runs
+from benchmarks import collecting, exactness, reading, weights, whole_runs
 
 RESULTS = Path("build/bench.json")
 
 
 def main() -> None:
     figures = {}
-    for name, found in chain(collecting.measure(), exactness.measure(), weights.measure(), whole_runs.measure()):
+    measures = (collecting, exactness, reading, weights, whole_runs)
+    for name, found in chain.from_iterable(each.measure() for each in measures):
         figures[name] = found
         spread = f"{found['min']:.3g} to {found['max']:.3g}, {found['pairs']} pairs"
         print(f"{name:14} {found['median']:<8.3g} {spread}", flush=True)

@@ -13,15 +13,6 @@ through_entry_point()
 st.title("Datasets")
 
 opened, problems = tried(offers(ROOT))
-if any_may_be_opened():
-    with st.form("another", border=False):
-        left, right = st.columns([3, 1], vertical_alignment="bottom")
-        named = left.text_input("Another", placeholder="user/name on the Hub, or a folder of this machine")
-        revision = right.text_input("Revision", placeholder="main")
-        if st.form_submit_button("Open") and named.strip():
-            address = {DATASET: named.strip(), REVISION: revision.strip()}
-            st.switch_page(OVERVIEW_PAGE, query_params={key: value for key, value in address.items() if value})
-
 if not opened and not any_may_be_opened():
     explain_none(problems)
 manifests = [dataset.manifest for _, dataset in opened]
@@ -49,3 +40,11 @@ if opened:
     )
 for problem in problems:
     st.warning(problem)
+if any_may_be_opened():
+    with st.form("another", border=False):
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        named = left.text_input("Another", placeholder="user/name on the Hub, or a folder of this machine")
+        revision = right.text_input("Revision", placeholder="main")
+        if st.form_submit_button("Open") and named.strip():
+            typed = {DATASET: named.strip(), REVISION: revision.strip()}
+            st.switch_page(OVERVIEW_PAGE, query_params={key: value for key, value in typed.items() if value})

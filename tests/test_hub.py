@@ -187,7 +187,7 @@ def test_a_damaged_page(hub, with_weights):
 
 @pytest.mark.usefixtures("published")
 def test_without_a_manifest_or_with_a_damaged_one(hub):
-    with pytest.raises(DatasetNotFound, match="being published"):
+    with pytest.raises(DatasetNotFound, match="comes last while one is published"):
         open_dataset(ID, hub.change(ID, MANIFEST_NAME, None))
     with pytest.raises(DatasetDamaged, match="not a manifest"):
         open_dataset(ID, hub.change(ID, MANIFEST_NAME, b"{}"))

@@ -120,7 +120,7 @@ def _explain(error: Exception, named: str, offered: list[Offer]) -> NoReturn:
     with st.container(horizontal=True):
         st.button("Try again", icon=":material/refresh:")  # which runs the page again
         for offer in offered[:3]:
-            if offer.name != named:
+            if offer.name != named or REVISION in st.query_params:
                 st.button(f"Open {offer.name}", on_click=_open_instead, args=(offer,))
     st.stop()
 

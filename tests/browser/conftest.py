@@ -19,12 +19,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BUNDLED = ROOT / "datasets"
 
 
-def start_server(datasets: Path) -> tuple[subprocess.Popen, str]:
+def start_server(datasets: Path, **variables: str) -> tuple[subprocess.Popen, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    environment = {**os.environ, FOLDERS_VARIABLE: str(datasets)}
+    environment = {**os.environ, FOLDERS_VARIABLE: str(datasets), **variables}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
     address = f"http://127.0.0.1:{port}"
