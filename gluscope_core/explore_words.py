@@ -159,7 +159,7 @@ def unavailable_note(manifest: Manifest) -> str:
 def default_pair(manifest: Manifest) -> tuple[str, str]:
     """The paper's finding where the dataset can show it."""
     if manifest.weights is None:
-        return "largest_post" if manifest.imported else "mean_gain", "freq_gate_pos"
+        return "pp_post_max" if manifest.imported else "mean_gain", "freq_gate_pos"
     if manifest.activations is None:
         return NeuronColumn.COS_IN_OUT.value, NeuronColumn.COS_GATE_OUT.value
     return NeuronColumn.COS_IN_OUT.value, "freq_gate_pos"

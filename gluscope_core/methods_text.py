@@ -40,6 +40,7 @@ def sections(manifest: Manifest) -> list[Section]:
 
 
 def _neuron(manifest: Manifest) -> str:
+    left_out = "nobody knows how many" if manifest.imported else f"{manifest.nonfinite_values:,}"
     return rf"""
 A gated neuron reads the residual stream $x$, after the norm that feeds the MLP, in two directions and writes in a
 third:
@@ -68,7 +69,7 @@ A **case** is the pair of signs of gate and in, a quadrant of the plane:
 | **in−** | gate− in− | gate+ in− |
 
 A token whose gate or in is exactly 0 is in no case (`zero_count`); one whose gate, in or post is not a finite number is
-left out of everything (`nonfinite_count`; {manifest.nonfinite_values:,} values of this dataset).
+left out of everything (`nonfinite_count`; {left_out} values of this dataset).
 Neurons are written `layer.neuron`, both from 0.
 """
 

@@ -88,7 +88,7 @@ def test_damage_is_refused(finished, tmp_path, how):
 def test_refusals(finished, tmp_path):
 
     path = write_summary(finished, tmp_path / "summary.pt", K)
-    LlamaConfig(hidden_size=16, intermediate_size=25, num_hidden_layers=3).save_pretrained(tmp_path / "other")
+    LlamaConfig(hidden_size=32, intermediate_size=25, num_hidden_layers=3).save_pretrained(tmp_path / "other")
     with pytest.raises(ImportRefused, match="give the model that the original ran"):
         import_original(ImportConfig(path, tmp_path / "out", model=str(tmp_path / "other")))
     write_summary(finished, tmp_path / "summary_refactored.pt", K)
