@@ -23,7 +23,8 @@ def neuron_svg(activation_name: str) -> str:
     """How a gated neuron reads twice, multiplies, and writes."""
     curve = " ".join(f"{284 + 9 * x:.1f},{66 - 9 * y:.1f}" for x, y in _curve(activation_name))
     return f"""<svg viewBox="0 0 700 250" role="img" class="drawing" aria-label="A gated neuron: the residual stream
-is read by w_gate and w_in; the activation of x_gate times x_in is post; post times w_out is added to the residual stream.">
+is read by w_gate and w_in; the activation of x_gate times x_in is post; post times w_out is
+added to the residual stream.">
 {_HEADS}<g fill="none" stroke="currentColor" stroke-width="1.4">
 <path d="M20 222H668" stroke-width="3" stroke="{_SOFT}" marker-end="url(#head)"/>
 <path d="M60 222V66H112" marker-end="url(#head)"/><path d="M60 154H112" marker-end="url(#head)"/>
