@@ -18,7 +18,6 @@ class Verdict(StrEnum):
     HOLDS = "holds here"
     PARTLY = "holds in part"
     FAILS = "does not hold here"
-    NEW = "not in the papers"
 
     @classmethod
     def of(cls, *held: bool) -> "Verdict":
@@ -83,6 +82,7 @@ class Finding:
     """That it needs beside the neurons."""
 
 
+OWN = "our own question"
 IO_PAPER = "the paper on input-output functionality"
 GLUSCOPE_PAPER = "the GLUScope paper"
 INPUT_OUTPUT_PAGE, EXPLORE_PAGE, NEURON_PAGE = "pages/input_output.py", "pages/explore.py", "pages/neuron.py"

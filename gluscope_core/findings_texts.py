@@ -11,6 +11,7 @@ from gluscope_core.findings import (
     INPUT_OUTPUT_PAGE,
     IO_PAPER,
     NEURON_PAGE,
+    OWN,
     Evidence,
     Finding,
     Link,
@@ -104,18 +105,20 @@ def _gain(evidence: Evidence) -> Outcome | None:
     along = sum((_written(evidence, case)[here] for case in _OPEN), np.zeros(here.sum()))
     against = sum((_written(evidence, case)[here] for case in CASES if case not in _OPEN), np.zeros(here.sum()))
     total = along.sum() - against.sum()
+    opened = sum((evidence.values(freq_column(case))[here] for case in _OPEN), np.zeros(here.sum()))
     text = (
         f"Mean gain, E[post · x_in] / E[x_in²], is negative for **{percent(float(np.mean(gain[here] < 0)))}** of the "
-        f"{here.sum():,} conditional enrichment neurons (mean {fixed(float(gain[here].mean()))}): their gate is mostly "
-        "closed, and there the activation function is negative, so that on average they write against what they read. "
+        f"{here.sum():,} conditional enrichment neurons (mean {fixed(float(gain[here].mean()))}). Their gate is "
+        f"open at {percent(float(np.median(opened)))} of the tokens (median); where it is not, the activation function "
+        "is negative, and they write against what they read. "
         f"Of what they write, by |post · x_in|, {percent(float(along.sum() / total)) if total else 'none'} is along. "
         f"{_of_depletion(classes, gain)}"
     )
     table = gains_of_classes(classes, gain)
     return Outcome(
-        Verdict.NEW,
+        Verdict.of(float(np.mean(gain[here] < 0)) > _TAU),
         text,
-        f"{_halves(evidence, neurons, conditional)}Averages over all tokens hide the rare ones at which a gate is wide "
+        f"Rule: more than half have a negative gain. {_halves(evidence, neurons, conditional)}Averages over all tokens hide the rare ones at which a gate is wide "
         "open, and those may matter most. Against what is read: against x_in, not against the whole residual stream.",
         gains_chart(gains(neurons.layer, classes, gain), table, "Mean gain by class and layer", evidence.axis),
         links=(
@@ -202,5 +205,6 @@ GAIN = Finding(
     "Enrichment neurons do not enrich on average",
     "By its weights a conditional enrichment neuron adds to what it reads, if its gate is open. What does it do over "
     "all tokens?",
-    "our own question", Source.BOTH, (*_BASE, *_SUMS), _gain,
+    OWN, Source.BOTH,
+    (*_BASE, *_SUMS, *(freq_column(case) for case in _OPEN)), _gain,
 )  # fmt: skip

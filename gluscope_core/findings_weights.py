@@ -9,6 +9,7 @@ from gluscope_core.findings import (
     EXPLORE_PAGE,
     INPUT_OUTPUT_PAGE,
     IO_PAPER,
+    OWN,
     Evidence,
     Finding,
     Link,
@@ -203,11 +204,11 @@ def _lengths(evidence: Evidence) -> Outcome | None:
         "pooled mixes that with what holds within them."
     )
     return Outcome(
-        Verdict.NEW,
+        Verdict.of(min(reads.within, *halves) > 0.3),
         text,
-        f"Checked on halves of the neurons (even, odd numbers): {fixed(halves[0])} and {fixed(halves[1])}. A "
-        "correlation, no cause: weight decay and training's order may shape both. ‖w_in‖ contains "
-        "the scale of the norm before the MLP. Seen in one model so far.",
+        f"Rule: ρ above 0.3 within layers, in either half of the neurons (even, odd numbers; {fixed(halves[0])} and "
+        f"{fixed(halves[1])}). A correlation, no cause: weight decay and training's order may shape both. ‖w_in‖ "
+        "contains the scale of the norm before the MLP. Found on SmolLM2-135M.",
         lines_chart(
             {"with ‖w_in‖": reads.by_layer, "with ‖w_out‖": writes.by_layer},
             "Rank correlation of cos(w_in, w_out) with lengths", "ρ in a layer", evidence.axis,
@@ -262,5 +263,5 @@ LENGTHS = Finding(
     "lengths",
     "Neurons that write what they read have long vectors",
     "Is the length of a neuron's vectors related to its input-output functionality?",
-    "our own question", Source.WEIGHTS, (*_BASE, NeuronColumn.NORM_IN, NeuronColumn.NORM_OUT), _lengths,
+    OWN, Source.WEIGHTS, (*_BASE, NeuronColumn.NORM_IN, NeuronColumn.NORM_OUT), _lengths,
 )  # fmt: skip

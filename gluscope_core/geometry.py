@@ -42,7 +42,7 @@ class Triple:
         reach = sqrt(max(0.0, (1 - self.gate_out**2) * (1 - self.in_out**2)))
         return self.gate_out * self.in_out - reach, self.gate_out * self.in_out + reach
 
-    def nearest(self, digits: int = 2) -> "Triple":
+    def nearest(self, digits: int = 3) -> "Triple":
         """With the nearest cos(w_gate, w_in) that fits the other two, in so many digits."""
         low, high = self.gate_in_range
         scale = 10**digits
@@ -70,14 +70,14 @@ PROTOTYPES = {
     "proportional change": Triple(0, 1, 0),
     "orthogonal output": Triple(0, 0, 0),
     "atypical enrichment": Triple(0, 0.7, 0.7),
-    "28.4737 of OLMo-7B, enrichment": Triple(0.53, 0.50, 0.71),
-    "28.9766 of OLMo-7B, conditional enrichment": Triple(0.48, 0.41, 0.60),
-    "31.9634 of OLMo-7B, depletion": Triple(-0.72, 0.72, -0.85),
-    "29.10900 of OLMo-7B, conditional depletion": Triple(0.50, -0.50, -0.58),
-    "30.10972 of OLMo-7B, proportional change": Triple(-0.45, 0.58, -0.42),
-    "29.4180 of OLMo-7B, orthogonal output": Triple(-0.03, -0.41, 0.07),
+    "28.4737 of OLMo-7B, enrichment": Triple(0.529, 0.505, 0.706),
+    "28.9766 of OLMo-7B, conditional enrichment": Triple(0.476, 0.412, 0.598),
+    "31.9634 of OLMo-7B, depletion": Triple(-0.716, 0.722, -0.854),
+    "29.10900 of OLMo-7B, conditional depletion": Triple(0.499, -0.499, -0.578),
+    "30.10972 of OLMo-7B, proportional change": Triple(-0.454, 0.581, -0.418),
+    "29.4180 of OLMo-7B, orthogonal output": Triple(-0.027, -0.406, 0.067),
 }
-"""What the classes were named for, and the paper's case studies (its Table 3, in two digits)."""
+"""What the classes were named for, and the paper's case studies (its Table 3, in three digits)."""
 
 
 @dataclass(frozen=True)

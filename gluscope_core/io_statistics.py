@@ -76,9 +76,8 @@ def boxes(layer: np.ndarray, values: np.ndarray) -> pd.DataFrame:
     """Of each layer: `low` and `high` (the furthest neurons within 1.5 interquartile ranges of the middle half),
     `q1`, `median`, `q3`, `least`, `most`, how many lie `outside` of low and high, and of how many `neurons`."""
     names, starts = np.unique(layer, return_index=True)
-    rows = [
-        (name, *_box(part[np.isfinite(part)])) for name, part in zip(names, np.split(values, starts[1:]), strict=True)
-    ]
+    parts = np.split(values, starts[1:]) if len(names) else []
+    rows = [(name, *_box(part[np.isfinite(part)])) for name, part in zip(names, parts, strict=True)]
     columns = [LAYER, "least", "low", "q1", "median", "q3", "high", "most", "outside", "neurons"]
     return pd.DataFrame(rows, columns=pd.Index(columns)).query("neurons > 0").reset_index(drop=True)
 

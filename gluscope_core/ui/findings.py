@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core.dataset import Dataset
-from gluscope_core.findings import Evidence, Finding, Outcome, Verdict, why_not
+from gluscope_core.findings import OWN, Evidence, Finding, Outcome, Verdict, why_not
 from gluscope_core.findings_texts import GAIN, RARELY_OPEN, WEAK_CASES
 from gluscope_core.findings_weights import LENGTHS, OF_WEIGHTS
 from gluscope_core.schema import SAMPLES_TABLE
@@ -17,7 +17,6 @@ _BADGES = {
     Verdict.HOLDS: ("green", "check"),
     Verdict.PARTLY: ("orange", "contrast"),
     Verdict.FAILS: ("red", "close"),
-    Verdict.NEW: ("blue", "lightbulb"),
 }
 
 
@@ -55,7 +54,8 @@ def show(finding: Finding, evidence: Evidence) -> None:
             st.caption("Not tried on this dataset: no neuron of it has what this is about.")
             return
         colour, icon = _BADGES[outcome.verdict]
-        st.markdown(f":{colour}-badge[:material/{icon}: {outcome.verdict}] {outcome.text}")
+        new = ":blue-badge[:material/lightbulb: not in the papers] " if finding.origin == OWN else ""
+        st.markdown(f":{colour}-badge[:material/{icon}: {outcome.verdict}] {new}{outcome.text}")
         st.caption(outcome.caveat)
     with picture if outcome.chart else words:
         if outcome.chart:

@@ -24,7 +24,7 @@ def triple() -> Triple:
             placeholder="a prototype, or a neuron of the paper",
         )  # fmt: skip
         values = [
-            st.slider(label, -1.0, 1.0, first, 0.01, key=key, bind=_BOUND, width=230)
+            st.slider(label, -1.0, 1.0, first, 0.001, format="%.3f", key=key, bind=_BOUND, width=230)
             for key, label, first in (
                 (GATE_IN, "cos(w_gate, w_in)", _FIRST.gate_in),
                 (GATE_OUT, "cos(w_gate, w_out)", _FIRST.gate_out),
