@@ -118,7 +118,8 @@ def _gain(evidence: Evidence) -> Outcome | None:
     return Outcome(
         Verdict.of(float(np.mean(gain[here] < 0)) > _TAU),
         text,
-        f"Rule: more than half have a negative gain. {_halves(evidence, neurons, conditional)}Averages over all tokens hide the rare ones at which a gate is wide "
+        f"Rule: more than half have a negative gain. {_halves(evidence, neurons, conditional)}"
+        "Averages over all tokens hide the rare ones at which a gate is wide "
         "open, and those may matter most. Against what is read: against x_in, not against the whole residual stream.",
         gains_chart(gains(neurons.layer, classes, gain), table, "Mean gain by class and layer", evidence.axis),
         links=(

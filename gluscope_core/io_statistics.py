@@ -58,7 +58,8 @@ def composition(layer: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
     known = classes >= 0
     names = np.unique(layer)
     flat = np.searchsorted(names, layer[known]) * len(IO_CLASSES) + classes[known]
-    counts = np.bincount(flat, minlength=len(names) * len(IO_CLASSES)).reshape(len(names), -1)
+    counts = np.bincount(flat, minlength=len(names) * len(IO_CLASSES))
+    counts = counts.reshape(len(names), len(IO_CLASSES))
     totals = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     found = pd.DataFrame(

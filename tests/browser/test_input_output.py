@@ -44,7 +44,7 @@ def test_geometry_by_its_address(server, page):
     page.goto(f"{server}/geometry?gate_in=-0.8&gate_out=0.8&in_out=0.9")
     page.get_by_text("No three vectors have these cosines").wait_for()
     page.get_by_role("button", name=re.compile("^Take")).click()
-    page.get_by_role("heading", name="Enrichment / strengthening").wait_for()
+    page.get_by_role("heading", name="Atypical enrichment / atypical strengthening").wait_for()
     assert "gate_in=-0.8" not in page.url
     assert page.locator("svg.drawing").count() == 3
 
