@@ -28,7 +28,14 @@ def title(text: str) -> Spec:
 
 
 def layered(height: int, text: str, layers: list[Spec], **rest: Any) -> Spec:
-    return {"height": height, "title": title(text), "layer": layers, "config": {"view": {"strokeWidth": 0}}, **rest}
+    return {
+        "height": height,
+        "title": title(text),
+        "layer": layers,
+        "config": {"view": {"strokeWidth": 0}},
+        "usermeta": {"embedOptions": {"renderer": "canvas"}},  # thousands of points are too much for SVG
+        **rest,
+    }
 
 
 def tooltip(**fields: tuple[str, str | None]) -> list[Spec]:
