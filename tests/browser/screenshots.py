@@ -11,6 +11,9 @@ VIEWS = {
     "overview": ("", "canvas"),
     "neuron": ("neuron?neuron=8.997", "[data-v]"),
     "explore": ("explore", "canvas"),
+    "input-output": ("input_output?cell=depletion.suppression", ".crosstab"),
+    "findings": ("findings", "canvas"),
+    "geometry": ("geometry", "svg.drawing"),
     "methods": ("methods", ".katex"),
 }
 

@@ -1,0 +1,165 @@
+"""Charts of the input-output page, as Vega-Lite: of figures per layer, never of all neurons."""
+
+import numpy as np
+import pandas as pd
+
+from gluscope_core.palette import NEUTRAL, PLAIN_MARK
+from gluscope_core.schema import LAYER
+from gluscope_core.vega import (
+    ATYPICAL,
+    LABEL_COLOUR,
+    LayerAxis,
+    Spec,
+    class_scale,
+    layered,
+    records,
+    tooltip,
+)
+from gluscope_core.vocabulary import IOClass
+
+_HEIGHT = 300
+
+
+def composition_chart(found: pd.DataFrame, axis: LayerAxis) -> Spec:
+    """Stacked shares of each layer's neurons; of orthogonal output, by far the largest, only what the others leave."""
+    shown = found.loc[found["class"] != IOClass.ORTHOGONAL_OUTPUT.value]
+    names, colours = class_scale(set(shown["class"]))
+    shown = shown.assign(place=[names.index(name) for name in shown["class"]]).sort_values([LAYER, "place"])
+    top = shown.groupby(LAYER)["share"].cumsum()
+    shown = shown.assign(top=top, bottom=top - shown["share"], atypical=shown["class"].str.startswith(ATYPICAL))
+    typical = [name for name in names if not name.startswith(ATYPICAL)]
+    legend = {"title": None, "orient": "bottom", "columns": 3, "labelLimit": 260, "values": typical}
+    marks = {
+        "data": records(axis.placed(shown)),
+        "mark": {"type": "bar"},
+        "encoding": {
+            "x": axis.x("from"),
+            "x2": {"field": "to"},
+            "y": {
+                "field": "bottom",
+                "type": "quantitative",
+                "axis": {"title": "share of the layer's neurons", "format": "%", "gridOpacity": 0.3},
+            },
+            "y2": {"field": "top"},
+            "color": {"field": "class", "type": "nominal", "scale": _scale(names, colours), "legend": legend},
+            "opacity": {
+                "field": "atypical",
+                "type": "nominal",
+                "scale": {"domain": [False, True], "range": [1, 0.5]},
+                "legend": None,
+            },
+            "tooltip": tooltip(
+                layer=("layer", "d"), **{"class": ("class", None)}, neurons=("neurons", ","), share=("share", ".2%")
+            ),
+        },
+    }
+    return layered(_HEIGHT + 70, "Input manipulators by class", [marks])
+
+
+def _scale(names: list[str], colours: list[str]) -> Spec:
+    return {"domain": names, "range": colours}
+
+
+def boxes_chart(found: pd.DataFrame, chance: pd.DataFrame, name: str, axis: LayerAxis, threshold: float) -> Spec:
+    """A box per layer over what chance gives: shaded, random directions; dashed, vectors of different neurons."""
+    signed = bool(np.any(chance["random_low"] < 0))
+    domain = [-1, 1] if signed else [0, 1]
+    y: Spec = {"type": "quantitative", "scale": {"domain": domain}}
+    y["axis"] = {"title": None, "gridOpacity": 0.25, "tickCount": 5}
+    told = tooltip(
+        layer=("layer", "d"),
+        median=("median", ".3f"),
+        q1=("middle half from", ".3f"),
+        q3=("to", ".3f"),
+        low=("whisker from", ".3f"),
+        high=("to", ".3f"),
+        least=("least", ".3f"),
+        most=("largest", ".3f"),
+        outside=("neurons beyond the whiskers", ","),
+        neurons=("neurons", ","),
+    )
+    base: Spec = {"data": records(axis.placed(found))}
+
+    def part(mark: Spec, low: str, high: str | None = None, x: str = "at", x2: str | None = None) -> Spec:
+        encoding = {"x": axis.x(x), "y": {"field": low, **y}, "tooltip": told}
+        encoding |= {"y2": {"field": high}} if high else {}
+        encoding |= {"x2": {"field": x2}} if x2 else {}
+        return {**base, "mark": mark, "encoding": encoding}
+
+    marks = [
+        *_chance_marks(axis.placed(chance), axis, y),
+        *_threshold_marks(threshold, y, signed=signed),
+        part({"type": "rule", "color": NEUTRAL, "opacity": 0.35, "strokeWidth": 1}, "least", "most"),
+        part({"type": "rule", "color": PLAIN_MARK, "strokeWidth": 1.4}, "low", "high"),
+        part({"type": "bar", "color": PLAIN_MARK, "opacity": 0.75}, "q1", "q3", "from", "to"),
+        part({"type": "rule", "color": "#ffffff", "strokeWidth": 2}, "median", None, "from", "to"),
+    ]
+    return layered(_HEIGHT, name, marks)
+
+
+def _chance_marks(chance: pd.DataFrame, axis: LayerAxis, y: Spec) -> list[Spec]:
+    if chance.empty:
+        return []
+    told = tooltip(layer=("layer", "d"), low=("vectors of different neurons, from", ".3f"), high=("to", ".3f"))
+    random = chance.head(1).assign(**dict(zip(("from", "to"), axis.x()["scale"]["domain"], strict=True)))
+    band = {
+        "data": records(random),
+        "mark": {"type": "rect", "color": NEUTRAL, "opacity": 0.28},
+        "encoding": {
+            "x": axis.x("from"),
+            "x2": {"field": "to"},
+            "y": {"field": "random_low", **y},
+            "y2": {"field": "random_high"},
+        },
+    }
+    ends = [
+        {
+            "data": records(chance),
+            "mark": {"type": "line", "color": LABEL_COLOUR, "strokeWidth": 1.2, "strokeDash": [3, 2]},
+            "encoding": {"x": axis.x(), "y": {"field": end, **y}, "tooltip": told},
+        }
+        for end in (["high"] if np.all(chance["low"] == 0) else ["low", "high"])
+    ]
+    return [band, *ends]
+
+
+def _threshold_marks(threshold: float, y: Spec, *, signed: bool) -> list[Spec]:
+    rows = [{"tau": sign * threshold} for sign in ((1, -1) if signed else (1,))]
+    mark = {"type": "rule", "color": LABEL_COLOUR, "strokeWidth": 0.8, "opacity": 0.7}
+    return [{"data": {"values": rows}, "mark": mark, "encoding": {"y": {"field": "tau", **y}}}]
+
+
+def medians_chart(found: pd.DataFrame, axis: LayerAxis, bound: float) -> Spec:
+    """Median cos(w_in, w_out) by layer, a line per dataset (`name`), by colour."""
+    y: Spec = {"type": "quantitative"}
+    y["axis"] = {"title": "median cos(w_in, w_out)", "gridOpacity": 0.25, "tickCount": 6}
+    names = list(dict.fromkeys(found["name"]))
+    several = len(names) > 1
+    legend = {"title": None, "orient": "bottom", "columns": 2, "labelLimit": 320} if several else None
+    scale = {"domain": names, "range": _LINES[: len(names)]}
+    by_name: Spec = {"field": "name", "type": "nominal", "scale": scale, "legend": legend}
+    colour = by_name if several else {"value": PLAIN_MARK}
+    told = tooltip(name=("dataset", None), layer=("layer", "d"), median=("median", ".3f"), neurons=("neurons", ","))
+    line = {
+        "data": records(found),
+        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 26, "filled": True}},
+        "encoding": {"x": axis.x(), "y": {"field": "median", **y}, "color": colour, "tooltip": told},
+    }
+    first, last = axis.x()["scale"]["domain"]
+    band = {
+        "data": {"values": [{"from": first, "to": last, "low": -bound, "high": bound}]},
+        "mark": {"type": "rect", "color": NEUTRAL, "opacity": 0.22},
+        "encoding": {
+            "x": axis.x("from"), "x2": {"field": "to"}, "y": {"field": "low", **y}, "y2": {"field": "high"},
+        },
+    }  # fmt: skip
+    zero = {
+        "data": {"values": [{"y": 0}]},
+        "mark": {"type": "rule", "color": NEUTRAL, "strokeWidth": 0.8},
+        "encoding": {"y": {"field": "y", **y}},
+    }
+    return layered(_HEIGHT + (70 if several else 0), "Median cos(w_in, w_out)", [band, zero, line])
+
+
+_LINES = [PLAIN_MARK, "#c9822b", "#3f9a6b", "#b0529a", "#8b8f2e", "#7a6fd0"]
+MOST_LINES = len(_LINES)

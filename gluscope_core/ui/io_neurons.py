@@ -1,0 +1,127 @@
+"""Views of the input-output page that lead to neurons: the plane of two cosines, and the table of classes by role."""
+
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from gluscope_core import io_tables as tables
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import BadSettings
+from gluscope_core.io_plane import MOST_PLANES, Plane, first_layers, plane_chart, planes
+from gluscope_core.io_statistics import IONeurons, chosen, contingency
+from gluscope_core.markdown import code, escaped
+from gluscope_core.pairs import parse_layers
+from gluscope_core.ui import explore, page
+from gluscope_core.ui.state import write
+from gluscope_core.ui.view import show_html
+
+LAYERS, CELL = "layers", "cell"
+"""Keys of the address."""
+_BOUND: Literal["query-params"] = "query-params"
+_GO = "input_output_go"
+
+
+def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None:
+    """The plane of two cosines for chosen layers, one chart each."""
+    manifest = dataset.manifest
+    st.subheader("Neuron by neuron", anchor="plane")
+    layers = _layers(manifest.layers)
+    drawn = planes(neurons, layers)
+    picked: tuple[Plane, list] | None = None
+    for slot, plane in zip(st.columns(max(3, min(len(drawn), 3)), gap="small") * 2, drawn, strict=False):
+        key = f"plane_{plane.layer}"
+        chart = plane_chart(plane.drawn, threshold, f"Layer {plane.layer}", _named(plane))
+        event = slot.vega_lite_chart(
+            plane.drawn, chart, key=key, on_select=partial(explore.pick_neuron, key),
+            alt=f"Cosines of the {len(plane.neurons):,} neurons of layer {plane.layer}",
+        )  # fmt: skip
+        cells = [each["cell"] for each in event.selection.get("pick") or [] if "cell" in each]
+        picked = (plane, cells) if cells and plane.cells else picked
+    st.caption(
+        "Lines: ±τ, between the classes; circle: what no neuron leaves whose w_gate and w_in are at right angles. "
+        "The side (left or right) is the sign of cos(gate, out), a convention."
+    )
+    if page.NEURON in st.query_params:
+        explore.show_card(dataset)
+    if picked:
+        _show_cell(picked[0], picked[1], neurons, threshold)
+
+
+def _layers(existing: tuple[int, ...]) -> list[int]:
+    first = first_layers(existing)
+    usual = ", ".join(map(str, first))
+    text = st.text_input(
+        "Layers", placeholder=usual, key=LAYERS, bind=_BOUND, width=240, help=f"Such as 0-3, 14; at most {MOST_PLANES}"
+    )
+    try:
+        layers = parse_layers(text, existing) if text.strip() else first
+    except BadSettings as error:
+        st.warning(f"{escaped(str(error))}. Layers {usual} are shown.")
+        return first
+    if len(layers) > MOST_PLANES:
+        st.caption(f"The first {MOST_PLANES} of {len(layers)} layers.")
+    return layers[:MOST_PLANES]
+
+
+def _named(plane: Plane) -> pd.DataFrame:
+    return explore.named_neuron(plane.neurons)
+
+
+def _show_cell(plane: Plane, cells: list, neurons: IONeurons, threshold: float) -> None:
+    """The neurons behind a cell of the plane."""
+    inside = plane.neurons.loc[np.isin(plane.cells.cell_of, [int(each) for each in cells])] if plane.cells else None
+    if inside is None or inside.empty:
+        return
+    places = np.flatnonzero((neurons.layer == plane.layer) & np.isin(neurons.neuron, inside["neuron"]))
+    _show_neurons(neurons, neurons.classes(threshold), places, f"layer {plane.layer}", "in_plane")
+
+
+def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
+    """Classes by roles; beside it the neurons of the cell that the address names."""
+    st.subheader("Classes and roles", anchor="roles")
+    counts = contingency(classes, neurons.role)
+    text = st.query_params.get(CELL)
+    cell = tables.Cell.parse(text) if text else None
+    if text and cell is None:
+        st.warning(f"{code(f'{CELL}={text[:60]}')} names no class and role: write them as `depletion.prediction`.")
+    left, right = st.columns([1.1, 1], gap="medium")
+    with left:
+        show_html(tables.contingency_html(counts, cell), "crosstab", on_open=lambda picked: write(CELL, picked))
+        note = "×: times as many as if class and role had nothing to do with each other."
+        if not counts.drop(columns=counts.columns[-1]).to_numpy().any():
+            note = "No neuron has a role: roles were not computed, or no neuron passes their thresholds."
+        st.caption(f"{note} Click a number for its neurons.")
+    if cell:
+        with right:
+            places = chosen(neurons, classes, cell.io_class, cell.role)
+            _show_neurons(neurons, classes, places, cell.words, "in_cell")
+
+
+def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, words: str, key: str) -> None:
+    places = tables.strongest_first(neurons, places)
+
+    def write_file() -> str:
+        return tables.neurons_table(neurons, classes, places).to_csv(index=False)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first = f" (the first {tables.MOST_ROWS} shown)" if len(places) > tables.MOST_ROWS else ""
+        st.markdown(f"**{len(places):,} neurons: {words}**{first}, by |cos(in, out)|.", width="stretch")
+        st.download_button(
+            "CSV", write_file, "neurons.csv", "text/csv", icon=":material/download:",
+            key=f"download_{key}", on_click="ignore",
+        )  # fmt: skip
+    table = tables.neurons_table(neurons, classes, places[: tables.MOST_ROWS])
+    show_html(tables.neurons_html(table, page.address()), key, on_neuron=_go)
+
+
+def _go(neuron: str) -> None:
+    """A callback cannot leave the page; the run after it does."""
+    st.session_state[_GO] = neuron
+
+
+def leave_for_neuron() -> None:
+    if neuron := st.session_state.pop(_GO, None):
+        st.switch_page(page.NEURON_PAGE, query_params=page.address(neuron=neuron))

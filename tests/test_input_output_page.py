@@ -1,0 +1,213 @@
+"""The pages input-output, geometry and findings through the entry point, in every state of a dataset."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from compute.config import WeightsConfig
+from compute.weights import weights
+from gluscope_core.dataset import open_dataset
+from gluscope_core.discover import FOLDERS_VARIABLE
+
+ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
+IO, GEOMETRY, FINDINGS = "pages/input_output.py", "pages/geometry.py", "pages/findings.py"
+
+
+@pytest.fixture(scope="module")
+def weights_only(model_folder, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("weights") / "bare"
+    weights(WeightsConfig(out=folder, model=str(model_folder)))
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """A page on some datasets, of which the first is shown, with an address."""
+
+    def open_page(page: str, *folders: Path, **address: str | list[str]) -> AppTest:
+        monkeypatch.setenv(FOLDERS_VARIABLE, ":".join(map(str, folders)))
+        app = AppTest.from_file(ENTRY, default_timeout=60).run()
+        for key, value in address.items():
+            app.query_params[key] = value
+        return app.switch_page(page).run()
+
+    return open_page
+
+
+def prose(app: AppTest) -> str:
+    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info))
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(json.loads(each.proto.json)["html"] for each in app.get("bidi_component"))
+
+
+def charts(app: AppTest) -> list[str]:
+    return [each.proto.alt for each in app.get("vega_lite_chart")]
+
+
+def test_all_of_the_paper_is_there(opened, with_weights):
+    app = opened(IO, with_weights)
+    assert not app.exception
+    assert not app.warning
+    assert charts(app)[:5] == [
+        "IO classes by layer",
+        "Median cos(w_in, w_out) by layer",
+        "|cos(gate, in)| by layer",
+        "|cos(gate, out)| by layer",
+        "|cos(in, out)| by layer",
+    ]
+    assert sum(name.startswith("Cosines of the 24 neurons") for name in charts(app)) == 3
+    assert any(name.startswith("Mean gain") for name in charts(app))
+
+
+def test_tau_recomputes_it_all(opened, with_weights):
+    frame = open_dataset(with_weights).neurons()
+    app = opened(IO, with_weights, tau="0.2")
+    assert app.slider(key="tau").value == 0.2
+    wide = prose(app)
+    app.slider(key="tau").set_value(0.6).run()
+    assert not app.exception
+    assert prose(app) != wide
+    near = (frame[["cos_gate_in", "cos_gate_out", "cos_in_out"]].abs() - 0.6).abs().le(0.02).any(axis=1).sum()
+    assert f"**{near}** neurons" in prose(app)
+
+
+@pytest.mark.parametrize("depth", ["layer", "relative"])
+@pytest.mark.parametrize("cosines", ["magnitudes", "signed"])
+def test_axes_and_signs(opened, with_weights, depth, cosines):
+    app = opened(IO, with_weights, depth=depth, cosines=cosines)
+    assert not app.exception
+    assert not app.warning
+    specs = [json.loads(each.proto.spec) for each in app.get("vega_lite_chart")]
+    assert ("relative depth" in json.dumps(specs[0])) == (depth == "relative")
+    assert ("cos(gate, in) by layer" in charts(app)) == (cosines == "signed")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ({"depth": "deep"}, "`depth=deep` is nothing"),
+        ({"cosines": "<b>"}, "is nothing that can be shown"),
+        ({"layers": "7"}, "no layers 7"),
+        ({"layers": "all"}, "names no layers"),
+        ({"cell": "depletion"}, "names no class and role"),
+        ({"cell": "<i>.any"}, "names no class and role"),
+        ({"neuron": "9.9"}, "is no neuron of this dataset"),
+        ({"tau": "high"}, ""),
+    ],
+)
+def test_a_bad_value_says_what_is_wrong_and_falls_back(opened, with_weights, address, said):
+    app = opened(IO, with_weights, **address)
+    assert not app.exception
+    assert said in prose(app)
+    assert "IO classes by layer" in charts(app)
+
+
+def test_a_cell_shows_its_neurons(opened, with_weights):
+    frame = open_dataset(with_weights).neurons()
+    kind = frame["io_class"].value_counts().index[0]
+    app = opened(IO, with_weights, cell=f"{kind}.any")
+    assert not app.exception
+    wanted = frame[frame["io_class"] == kind]
+    assert f"**{len(wanted)} neurons: {kind}, any role**" in prose(app)
+    for row in wanted.itertuples():
+        assert f'data-neuron="{row.layer}.{row.neuron}"' in html(app)
+
+
+def test_a_neuron_in_the_address_has_its_card(opened, with_weights):
+    app = opened(IO, with_weights, neuron="1.5")
+    row = open_dataset(with_weights).neurons().query("layer == 1 and neuron == 5").iloc[0]
+    assert row["io_class"] in prose(app)
+
+
+def test_many_neurons_become_cells(opened, with_weights, monkeypatch):
+    monkeypatch.setattr("gluscope_core.io_plane.MOST_POINTS", 20)
+    app = opened(IO, with_weights)
+    assert not app.exception
+    planes = [each.proto.spec for each in app.get("vega_lite_chart") if each.proto.alt.startswith("Cosines of")]
+    assert all('"x_from"' in spec for spec in planes)
+
+
+def test_other_datasets_stand_beside(opened, with_weights, weights_only):
+    app = opened(IO, with_weights, weights_only)
+    assert not app.exception
+    assert app.multiselect(key="with").value == ["bare"]
+    spec = next(each.proto.spec for each in app.get("vega_lite_chart") if each.proto.alt.startswith("Median"))
+    assert "tiny-llama (bare)" in spec
+    app = opened(IO, with_weights, weights_only, **{"with": ["nothing"]})
+    assert not app.exception
+    assert "no other dataset `nothing`" in prose(app)
+
+
+def test_weights_only(opened, weights_only):
+    app = opened(IO, weights_only)
+    assert not app.exception
+    assert "weights only" in prose(app)
+    assert not any(name.startswith("Mean gain") for name in charts(app))
+    app = opened(FINDINGS, weights_only)
+    assert not app.exception
+    assert "it has weights only" in prose(app)
+    assert "lengths" in "".join(charts(app)).lower() or "long vectors" in "".join(charts(app))
+
+
+def test_without_weights_it_says_how_to_get_them(opened, finished):
+    app = opened(IO, finished)
+    assert not app.exception
+    assert "python -m compute weights" in prose(app)
+    assert not charts(app)
+    app = opened(FINDINGS, finished)
+    assert not app.exception
+    assert prose(app).count("its weights have not been analysed") >= 5
+
+
+def test_a_damaged_file_stands_where_data_would(opened, with_weights, tmp_path):
+    for page in (IO, FINDINGS):
+        st.cache_resource.clear()
+        copy = tmp_path / page.replace("/", "-")
+        shutil.copytree(with_weights, copy)
+        path = next((copy / "neurons").glob("*.parquet"))
+        path.write_bytes(path.read_bytes()[:-100])
+        app = opened(page, copy)
+        assert not app.exception
+        assert path.name in prose(app)
+    st.cache_resource.clear()
+
+
+def test_geometry_says_the_class(opened, with_weights):
+    app = opened(GEOMETRY, with_weights, gate_in="0", gate_out="0", in_out="-0.9")
+    assert not app.exception
+    assert "Conditional depletion / conditional weakening" in prose(app)
+    assert html(app).count("<svg") == 3
+    app.selectbox(key="start").set_value("enrichment").run()
+    assert app.slider(key="gate_out").value == 1
+    assert "Enrichment / strengthening" in prose(app)
+
+
+def test_geometry_of_cosines_that_no_vectors_have(opened, with_weights):
+    app = opened(GEOMETRY, with_weights, gate_in="-0.8", gate_out="0.8", in_out="0.9")
+    assert not app.exception
+    assert "No three vectors have these cosines" in app.warning[0].value
+    assert html(app).count("<svg") == 2
+    app.button[0].click().run()
+    assert not app.warning
+    assert app.slider(key="gate_in").value > 0.4
+
+
+def test_geometry_of_wrong_values(opened, finished):
+    app = opened(GEOMETRY, finished, gate_in="5", tau="x", turn="north")
+    assert not app.exception
+    assert "###" in app.markdown[0].value
+
+
+def test_findings_are_computed_from_the_dataset(opened, with_weights):
+    app = opened(FINDINGS, with_weights)
+    assert not app.exception
+    frame = open_dataset(with_weights).neurons()
+    medians = frame.groupby("layer")["cos_in_out"].median()
+    assert f"largest in layer {medians.idxmax()}" in prose(app)
+    assert "tiny" in app.markdown[0].value
