@@ -84,11 +84,13 @@ def _cross(across_axis: Any = None, up_axis: Any = None) -> list[alt.Chart]:
     return [across.encode(x=alt.X("zero:Q", **(across_axis or {}))), up.encode(y=alt.Y("zero:Q", **(up_axis or {})))]
 
 
-def density_chart(samples: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """The sampled tokens in the plane, and along its edges how often each coordinate occurs."""
+def density_chart(samples: pd.DataFrame, extent: pd.DataFrame | None = None) -> alt.LayerChart | alt.FacetChart:
+    """The sampled tokens in the plane, and along its edges how often each coordinate occurs; `extent` are samples that
+    the axes have to hold, where several charts have the same."""
     finite = samples[np.isfinite(samples["gate"]) & np.isfinite(samples["in"])]
     gate, x_in = finite["gate"].to_numpy(np.float64), finite["in"].to_numpy(np.float64)
-    plane = _Span.of(gate), _Span.of(x_in)
+    held = finite if extent is None else extent[np.isfinite(extent["gate"]) & np.isfinite(extent["in"])]
+    plane = _Span.of(held["gate"].to_numpy(np.float64)), _Span.of(held["in"].to_numpy(np.float64))
     x = alt.X("gate:Q", title="x_gate", scale=plane[0].scale(), axis=plane[0].axis())
     y = alt.Y("in:Q", title="x_in", scale=plane[1].scale(), axis=plane[1].axis())
     points = (

@@ -28,12 +28,13 @@ function listen(root) {
 }
 
 function act(event, setTriggerValue) {
-  const target = event.target.closest("[data-neuron], [data-open], [data-copy]")
+  const target = event.target.closest("[data-neuron], [data-open], [data-copy], [data-go]")
   if (!target || event.ctrlKey || event.metaKey || event.shiftKey) return
-  const { neuron, open, copy } = target.dataset
+  const { neuron, open, copy, go } = target.dataset
   if (neuron) { event.preventDefault(); setTriggerValue("neuron", neuron) }
   if (open !== undefined) setTriggerValue("open", open)
   if (copy !== undefined) copyAddress(target)
+  if (go !== undefined) { event.preventDefault(); setTriggerValue("go", target.getAttribute("href")) }
 }
 
 async function copyAddress(button) {

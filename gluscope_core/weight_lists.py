@@ -1,6 +1,6 @@
 """What a neuron's weights say, as HTML: the tokens that its vectors point to, and its neighbours and links."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -77,25 +77,28 @@ def expected_by_chance(manifest: Manifest, relation: Relation, layer: int) -> fl
     return expected_largest_cosine(dimension, candidates, either_sign=relation is not Relation.NEAR_GATE)
 
 
-def related_html(related: pd.DataFrame, manifest: Manifest, layer: int) -> str:
-    """Neighbours and links, each a link to the neuron's page."""
+def related_html(
+    related: pd.DataFrame, manifest: Manifest, layer: int, compare: Callable[[NeuronId], str] | None = None
+) -> str:
+    """Neighbours and links, each a link to the neuron's page, and to where `compare` says that both can be seen."""
     blocks = []
     for relation in RELATIONS:
         listed = related.loc[related["relation"] == relation.value]
         chance = expected_by_chance(manifest, relation, layer)
         if chance is None:
             continue
-        links = "".join(_entry(row, manifest) for row in listed.to_dict("records"))
+        links = "".join(_entry(row, manifest, compare) for row in listed.to_dict("records"))
         by_chance = f"<small>by chance up to {chance:.2f}</small>"
         blocks.append(f"<div><h3>{relation.value} {by_chance}</h3><ol>{links or '<li>none</li>'}</ol></div>")
     return f'<div class="related">{"".join(blocks)}</div>'
 
 
-def _entry(row: Mapping[str, Any], manifest: Manifest) -> str:
+def _entry(row: Mapping[str, Any], manifest: Manifest, compare: Callable[[NeuronId], str] | None) -> str:
     """A link where the dataset has the neuron; its cosine without a sign where that is not known."""
     neuron, cosine = NeuronId(int(row["layer"]), int(row["neuron"])), float(row["cosine"])
-    name = (
-        f'<a href="?neuron={neuron}" data-neuron="{neuron}">{neuron}</a>' if neuron.layer in manifest.layers else neuron
-    )
+    is_here = neuron.layer in manifest.layers
+    name = f'<a href="?neuron={neuron}" data-neuron="{neuron}">{neuron}</a>' if is_here else neuron
     shown = fixed(cosine) if row.get("certain", True) else f"±{abs(cosine):.2f}"
-    return f'<li>{name} <span title="{exact(cosine)}">{shown}</span></li>'
+    words = f'title="compare with {neuron}" aria-label="compare with {neuron}"'
+    both = f'<a class="both" href="{escape(compare(neuron))}" {words} data-go>⇄</a>' if compare and is_here else ""
+    return f'<li>{name} <span title="{exact(cosine)}">{shown} {both}</span></li>'

@@ -8,7 +8,15 @@ import streamlit as st
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
 from gluscope_core.overview import cases_by_layer, cases_chart, classes_by_layer, classes_chart, striking_table
-from gluscope_core.ui.page import NEURON_PAGE, address, overview_columns, page_dataset, striking_of, summary_of
+from gluscope_core.ui.page import (
+    NEURON_PAGE,
+    SEARCH_PAGE,
+    address,
+    overview_columns,
+    page_dataset,
+    striking_of,
+    summary_of,
+)
 
 dataset = page_dataset()
 manifest = dataset.manifest
@@ -32,6 +40,8 @@ if wanted:
         st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
     except BadNeuronId as error:
         st.error(str(error))
+        found = address(token=wanted)
+        st.page_link(SEARCH_PAGE, label="Search it as a token", query_params=found, icon=":material/search:")
 
 neurons = overview_columns(dataset)
 left, right = st.columns(2, gap="large")

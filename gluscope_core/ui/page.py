@@ -10,7 +10,7 @@ from streamlit.navigation.page import Page as StreamlitPage
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE, Found, find_datasets
-from gluscope_core.errors import BadNeuronId, GluscopeError
+from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import LAYER, STRIKING_TABLE
@@ -21,6 +21,7 @@ DATASET, NEURON = "data", "neuron"
 """Keys of the address."""
 
 OVERVIEW_PAGE, NEURON_PAGE, EXPLORE_PAGE = "pages/overview.py", "pages/neuron.py", "pages/explore.py"
+SEARCH_PAGE, COMPARE_PAGE = "pages/search.py", "pages/compare.py"
 
 
 _ENTERED = "entered"
@@ -34,6 +35,8 @@ def navigation() -> StreamlitPage:
             st.Page(ROOT / OVERVIEW_PAGE, title="Overview", icon=":material/home:", default=True),
             st.Page(ROOT / NEURON_PAGE, title="Neuron", icon=":material/adjust:"),
             st.Page(ROOT / EXPLORE_PAGE, title="Explore", icon=":material/scatter_plot:"),
+            st.Page(ROOT / SEARCH_PAGE, title="Search", icon=":material/search:"),
+            st.Page(ROOT / COMPARE_PAGE, title="Compare", icon=":material/compare:"),
             st.Page(ROOT / "pages/methods.py", title="Methods", icon=":material/menu_book:"),
             st.Page(ROOT / "pages/datasets.py", title="Datasets", icon=":material/database:"),
         ],
@@ -113,14 +116,13 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     """The neuron that the address names; else the page ends, saying what is wrong and where to go."""
     text = st.query_params.get(NEURON, "")
     try:
-        neuron = NeuronId.parse(text)
-    except BadNeuronId as error:
-        _offer_way_on(str(error) if text else "No neuron is named.")
-    layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
-    if neuron.layer not in layers or neuron.neuron >= width:
-        has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
-        _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")
-    return neuron
+        return existing_neuron(dataset, text)
+    except GluscopeError as error:
+        _offer_way_on(f"{error}." if text else "No neuron is named.")
+
+
+def existing_neuron(dataset: Dataset, text: str) -> NeuronId:
+    return NeuronId.existing(text, dataset.manifest.layers, dataset.manifest.model.d_mlp)
 
 
 def guard(error: GluscopeError) -> None:
