@@ -96,9 +96,9 @@ def _together(x: np.ndarray, y: np.ndarray, texts: np.ndarray, draws: np.ndarray
     x, y, texts = x[finite], y[finite], texts[finite]
     if len(x) < _FEWEST_TOKENS:
         return Together(None, problem=f"{len(x)} shared tokens are too few")
-    x, y = x - x.mean(), y - y.mean()
-    if not (x.any() and y.any()):
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
         return Together(None, problem="one of the two is constant")
+    x, y = x - x.mean(), y - y.mean()
     sums = _sums_by_text(x, y, texts, draws.shape[1])
     value = float(_pearson(sums.sum(axis=0)))
     if not len(draws):

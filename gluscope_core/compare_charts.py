@@ -36,7 +36,12 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
         scale=alt.Scale(domain=[case.label for case in CASES], range=[CASE_COLOURS[case] for case in CASES]),
         legend=None,
     )
-    y = alt.Y("row:N", sort=list(found["row"]), title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=240))
+    y = alt.Y(
+        "row:N",
+        sort=list(found["row"]),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelLimit=240, labelOverlap=False),
+    )
     axis = alt.Axis(gridOpacity=0.25, tickCount=8)
     x = alt.X("least:Q", title=f"{quantity.label}, within the case", axis=axis)
     tooltip = ["row:N", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("least", "mean", "largest"))]
@@ -50,7 +55,7 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
         subtitle="line: least to largest; bar: mean ± one standard deviation",
         subtitleColor=NEUTRAL, fontSize=14, anchor="start",
     )  # fmt: skip
-    return alt.layer(zero, whole, middle, mean).properties(title=title, height=250)
+    return alt.layer(zero, whole, middle, mean).properties(title=title, height=290)
 
 
 def metric_by_depth(neurons: pd.DataFrame, metric: Metric, name: str, layers: int) -> pd.DataFrame:

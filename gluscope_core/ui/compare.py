@@ -10,7 +10,7 @@ from gluscope_core.compare_words import correlations_html, correlations_note, co
 from gluscope_core.cosines import cosines_html, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
-from gluscope_core.examples_view import Choice, Kind, collapse, fired_on
+from gluscope_core.examples_view import Choice, Example, Examples, Kind, collapse, fired_on
 from gluscope_core.highlight import Colouring, ExamplesHtml, counts_html, legend_html
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
@@ -18,7 +18,7 @@ from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_view import NeuronView, conventions
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, SAMPLES_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
-from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY
+from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY, open_or_close, opened
 from gluscope_core.ui.neuron import SIGNS, shown_convention, token_texts, where_data_would_be
 from gluscope_core.ui.page import COMPARE_PAGE, address, existing_neuron
 from gluscope_core.ui.state import choose, switch, write
@@ -48,7 +48,7 @@ def pair(dataset: Dataset) -> None:
         _headings(views)
         _between(views)
         _statistics(views)
-        _examples(views)
+        _case_by_case(views)
 
 
 def _named(key: str, label: str) -> None:
@@ -157,13 +157,9 @@ def _statistics(views: Pair) -> None:
         )
         return
     _planes(views)
-    quantity = _choice().quantity
-    st.altair_chart(
-        ranges_chart(ranges({str(view.id): view.row for view in views}, quantity), quantity),
-        alt=f"Ranges of {quantity.label} by case, of neurons {views[0].id} and {views[1].id}",
-    )
     for column, view in zip(st.columns(2, gap="medium"), views, strict=True):
         with column:
+            st.markdown(f"**{view.id}**")
             frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures of {} by case">{}</div>'
             show_html(frame.format(view.id, table_html(view.row)), f"table_{column_of(views, view)}")
 
@@ -176,12 +172,14 @@ def _planes(views: Pair) -> None:
     slots = st.columns([4, 2.4, 4, 2.4], gap="medium")
     for place, (view, samples) in enumerate(zip(views, sampled, strict=True)):
         with slots[2 * place]:
+            st.markdown(f"**{view.id}**")
             if isinstance(samples, pd.DataFrame):
                 chart = density_chart(samples, extent)
                 st.altair_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
             else:
                 st.caption(samples)
         with slots[2 * place + 1]:
+            st.markdown(f"**{view.id}**")
             st.altair_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
 
 
@@ -199,37 +197,56 @@ def _choice() -> Choice:
     return Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
 
 
-def _examples(views: Pair) -> None:
-    """Of one case and quantity, coloured by one scale for both."""
-    st.subheader("Examples", anchor="examples")
+@st.fragment
+def _case_by_case(views: Pair) -> None:
+    """What runs again when another case, quantity or list is chosen."""
     if not all(has_statistics(view.row) for view in views):
-        st.caption("None: the dataset says nothing of activations.")
         return
+    st.subheader("Case by case", anchor="examples")
+    choice = _switches()
+    quantity = choice.quantity
+    st.altair_chart(
+        ranges_chart(ranges({str(view.id): view.row for view in views}, quantity), quantity),
+        alt=f"Ranges of {quantity.label} by case, of neurons {views[0].id} and {views[1].id}",
+    )
+    lists = [_examples_of(view) for view in views]
+    bound = max((each.bound(quantity) for each in lists if isinstance(each, Examples)), default=0.0)
+    colouring = Colouring(quantity, bound, every_token=EVERY in st.query_params)
+    for column, view, found in zip(st.columns(2, gap="medium"), views, lists, strict=True):
+        with column, where_data_would_be():
+            if isinstance(found, Examples):
+                _show_examples(view, found.chosen(choice), colouring, choice, column_of(views, view))
+            else:
+                st.caption(f"**{view.id}** {found}")
+
+
+def _switches() -> Choice:
     choice, default = _choice(), Choice()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        one_case = choice.kind.of_one_case
         cases = {case.code: case.label for case in CASES}
-        choose(CASE, "Case", cases, choice.case.code, default.case.code, disabled=not one_case)
+        choose(CASE, "Case", cases, choice.case.code, default.case.code, disabled=not choice.kind.of_one_case)
         labels = {quantity.label: quantity.label for quantity in QUANTITIES}
         choose(QUANTITY, "Quantity", labels, choice.quantity.label, default.quantity.label)
         choose(KIND, "List", {kind.value: kind.label for kind in Kind}, choice.kind, default.kind)
         switch(EVERY, "colour all", "Colour tokens of every case, not only those of the example's")
-    lists = []
-    for view in views:
-        try:
-            lists.append(view.examples())
-        except GluscopeError as error:
-            lists.append(escaped(str(error)))
-    bound = max((each.bound(choice.quantity) for each in lists if not isinstance(each, str)), default=0.0)
-    colouring = Colouring(choice.quantity, bound, every_token=EVERY in st.query_params)
-    for column, view, found in zip(st.columns(2, gap="medium"), views, lists, strict=True):
-        with column, where_data_would_be():
-            if isinstance(found, str):
-                st.caption(f"**{view.id}** {found}")
-                continue
-            chosen = found.chosen(choice)
-            texts = token_texts(view.dataset)
-            collapsed = collapse(chosen)
-            head = f"<h3>{view.id} {legend_html(colouring)}</h3>" + counts_html("fired on", fired_on(chosen), texts)
-            rows = ExamplesHtml(texts, colouring, view.sources(collapsed)).listing(collapsed, lists=not one_case)
-            show_html(f'<div class="half">{head}{rows}</div>', f"examples_{column_of(views, view)}")
+    return choice
+
+
+def _examples_of(view: NeuronView) -> Examples | str:
+    """Or why there are none."""
+    try:
+        return view.examples()
+    except GluscopeError as error:
+        return escaped(str(error))
+
+
+def _show_examples(view: NeuronView, chosen: list[Example], colouring: Colouring, choice: Choice, half: str) -> None:
+    """Coloured by one scale for both."""
+    if not chosen:
+        st.caption(f"**{view.id}** has no examples of {choice.case.label}.")
+        return
+    texts, collapsed = token_texts(view.dataset), collapse(chosen)
+    head = f"<h3>{view.id} {legend_html(colouring)}</h3>" + counts_html("fired on", fired_on(chosen), texts)
+    writer = ExamplesHtml(texts, colouring, view.sources(collapsed))
+    rows = writer.listing(collapsed, opened(view, collapsed), lists=not choice.kind.of_one_case)
+    show_html(f'<div class="half">{head}{rows}</div>', f"examples_{half}", on_open=open_or_close)

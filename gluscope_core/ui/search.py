@@ -1,6 +1,7 @@
 """Parts of the search page: its controls, which write the query into the address, and what was found."""
 
 from collections.abc import Callable, Mapping
+from html import escape
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -66,9 +67,7 @@ def explain(parsed: keys.Parsed) -> None:
     for problem in parsed.problems:
         key, _, why = problem.partition(": ")
         st.error(f"{code(key)}: {escaped(why)}.")
-    st.page_link(
-        SEARCH_PAGE, label="Search without it", query_params=address(**parsed.query.params()), icon=":material/search:"
-    )
+    _links([("Search without it", parsed.query.params())], "without")
 
 
 def controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
@@ -216,14 +215,22 @@ def show_match(match: TokenMatch, lexicon: Lexicon) -> None:
 
 def show_ways_in(dataset: Dataset, lexicon: Lexicon | None) -> None:
     st.markdown("Ask by any of the above, together; the address is the query. For example:")
-    for text, params in words.ways_in(dataset.manifest, lexicon):
-        st.page_link(SEARCH_PAGE, label=escaped(text), query_params=address(**params), icon=":material/search:")
+    _links(words.ways_in(dataset.manifest, lexicon), "ways")
+
+
+def _links(ways: list[tuple[str, dict[str, str]]], key: str) -> None:
+    """Other searches, each a line."""
+    lines = "".join(
+        f'<li><a href="{escape(f"search?{urlencode(address(**params))}")}" data-go>{escape(text)}</a></li>'
+        for text, params in ways
+    )
+    show_html(f'<ul class="ways">{lines}</ul>', key)
 
 
 def show_nothing(query: Query, found: Found, token: str) -> None:
     st.info(escaped(words.why_nothing(query, found.alone, token)))
-    for key, text in words.to_loosen(query, found.without, token):
-        st.page_link(SEARCH_PAGE, label=escaped(text), query_params=address(**query.without(key).params()))
+    loosened = words.to_loosen(query, found.without, token)
+    _links([(text, query.without(key).params()) for key, text in loosened], "loosen")
 
 
 def show_found(query: Query, found: Found, dataset: Dataset, token: str) -> None:
