@@ -20,7 +20,7 @@ MOST, IN_ADDRESS = 2_000, 60
 MOST_BYTES = 2 * 2**20
 NOTE, TAGS = "note", "tags"
 _LONGEST_NOTE, _LONGEST_TAG = 500, 40
-_STARTS = re.compile(rf"({SPELLING})(?!\w|\.[0-9])[\s:;|–—-]*", re.IGNORECASE)
+_STARTS = re.compile(rf"({SPELLING})(?!\w|\.[0-9])[\s:;,|–—-]*", re.IGNORECASE)
 _BETWEEN = re.compile(rf"[,;]\s*(?={SPELLING}(?:[\s,;:|]|$))", re.IGNORECASE)
 """A comma parts neurons where another id follows it; in a note it is a comma."""
 _TAG = re.compile(r"(?:^|(?<=\s))#([^\s#,;]+)")

@@ -23,6 +23,7 @@ def entry(layer: int, neuron: int, note: str = "", *tags: str) -> Entry:
         ("8.997\n\n 9.1 ,\n", [entry(8, 997), entry(9, 1)]),
         ("8.997 writes again #verb #check", [entry(8, 997, "writes again", "verb", "check")]),
         ("8.997: a noun, plural\n9.1 - #x", [entry(8, 997, "a noun, plural"), entry(9, 1, "", "x")]),
+        ("8.997, one\n9.1 – two", [entry(8, 997, "one"), entry(9, 1, "two")]),
         ("8.997 one, 9.1 other #x", [entry(8, 997, "one"), entry(9, 1, "other", "x")]),
         ("8.997 cos 0.5 high, issue #12", [entry(8, 997, "cos 0.5 high, issue", "12")]),
         ("8.997 first #a\n8.997 #b", [entry(8, 997, "first", "a", "b")]),

@@ -11,6 +11,8 @@ VIEWS = {
     "overview": ("", "canvas"),
     "neuron": ("neuron?neuron=8.997", "[data-v]"),
     "explore": ("explore", "canvas"),
+    "search": ("search?token=%20again", ".results"),
+    "compare": ("compare?a=1.1033&b=9.255", ".half [data-v]"),
     "methods": ("methods", ".katex"),
 }
 
