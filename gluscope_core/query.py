@@ -112,9 +112,6 @@ class Query:
             return replace(self, **emptied)
         return replace(self, ranges=tuple(each for each in self.ranges if each.metric.key != key))
 
-    def with_range(self, added: Range) -> "Query":
-        return replace(self, ranges=(*self.without(added.metric.key).ranges, added))
-
     def params(self) -> dict[str, str]:
         """What is any or empty is not written."""
         pointing, fires = self.pointing, self.fires

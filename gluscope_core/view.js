@@ -34,7 +34,14 @@ function act(event, setTriggerValue) {
   if (neuron) { event.preventDefault(); setTriggerValue("neuron", neuron) }
   if (open !== undefined) setTriggerValue("open", open)
   if (copy !== undefined) copyAddress(target)
-  if (go !== undefined) { event.preventDefault(); setTriggerValue("go", target.getAttribute("href")) }
+  if (go !== undefined) { event.preventDefault(); follow(target.href) }
+}
+
+// To another page or query of the app without loading it anew: as the browser's own ways back and forth do it, since
+// a switch by the server leaves an address behind that was never a page.
+function follow(address) {
+  history.pushState({}, "", address)
+  dispatchEvent(new PopStateEvent("popstate"))
 }
 
 async function copyAddress(button) {

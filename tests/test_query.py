@@ -140,8 +140,6 @@ def test_a_condition_is_left_out(manifest):
     assert full.without("token") == parse({**without(full, "token", "vector", "case", "sort")}, manifest).query
     for keys in (["vector"], ["case"], ["class"], ["layers"], ["role"], ["freq_pp"]):
         assert full.without(keys[0]).params() == without(full, *keys)
-    replaced = full.with_range(Range(METRIC["freq_pp"], None, 0.5))
-    assert replaced.params()["freq_pp"] == "..0.5"
 
 
 def without(query: Query, *keys: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from gluscope_core.search import Found, metrics_of
 from gluscope_core.search_table import results_csv, results_html, results_json, top_tokens
 from gluscope_core.token_search import Lexicon, TokenMatch
 from gluscope_core.ui.neuron import token_texts
-from gluscope_core.ui.page import COMPARE_PAGE, DATASET, SEARCH_PAGE, address
+from gluscope_core.ui.page import COMPARE_PAGE, DATASET, address
 from gluscope_core.ui.state import write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role, Vector
@@ -95,7 +95,7 @@ def _controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
     with top[5].popover(
         "Ranges", icon=":material/tune:", width="stretch", help="Least and largest value of any metric"
     ):
-        _add_range(query, metrics)
+        _add_range(metrics)
     if query.token and lexicon is not None:
         _of_token(query)
     _ranges(query)
@@ -128,7 +128,7 @@ def _sort(query: Query, metrics: Mapping[str, Metric]) -> None:
     _one(st.container(), keys.SORT, "Sort by", names, current)
 
 
-def _add_range(query: Query, metrics: Mapping[str, Metric]) -> None:
+def _add_range(metrics: Mapping[str, Metric]) -> None:
     with st.form("range", border=False):
         names = {key: metric.name for key, metric in metrics.items()}
         key = st.selectbox("Metric", list(names), format_func=names.__getitem__)
@@ -137,7 +137,8 @@ def _add_range(query: Query, metrics: Mapping[str, Metric]) -> None:
         if st.form_submit_button("Search") and key and (low, high) != (None, None):
             if low is not None and high is not None and low > high:
                 low, high = high, low
-            _go(query.with_range(Range(metrics[key], low, high)))
+            _write(key, Range(metrics[key], low, high).text)
+            st.rerun()
 
 
 def _ranges(query: Query) -> None:
@@ -150,10 +151,6 @@ def _ranges(query: Query) -> None:
             st.button(
                 f"{words.between(each)} ✕", key=f"drop_{key}", on_click=_write, args=(key, ""), help="Leave it out"
             )
-
-
-def _go(query: Query) -> None:
-    st.switch_page(SEARCH_PAGE, query_params=address(**query.params()))
 
 
 def _write(key: str, value: str) -> None:

@@ -3,15 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-from gluscope_core.ui.page import COMPARE_PAGE, NEURON_PAGE, SEARCH_PAGE
-
 _PACKAGE = Path(__file__).parent.parent
-_PAGES = {"neuron": NEURON_PAGE, "search": SEARCH_PAGE, "compare": COMPARE_PAGE}
 _VIEW = component(
     "gluscope_view",
     html='<div class="view"></div>\n',
@@ -33,20 +29,10 @@ def show_html(
     def used(trigger: str, then: Callable[[str], None] | None) -> Callable[[], None]:
         return lambda: then(str(st.session_state[key][trigger])) if then else None
 
-    shown = _VIEW(
+    _VIEW(
         key=key,
         data={"html": html},
         width=width,
         on_neuron_change=used("neuron", on_neuron),
         on_open_change=used("open", on_open),
-        on_go_change=lambda: None,
     )
-    if shown.go:
-        _follow(str(shown.go))
-
-
-def _follow(link: str) -> None:
-    """A link of ours to a page, without loading the app anew."""
-    path, _, parameters = link.partition("?")
-    if path in _PAGES:
-        st.switch_page(_PAGES[path], query_params=dict(parse_qsl(parameters)))

@@ -71,7 +71,7 @@ def test_from_a_neighbour_to_both(server, page):
 
 def test_a_list_is_pasted_exported_and_opened_again(server, page, tmp_path):
     page.goto(f"{server}/compare?view=list")
-    page.get_by_label("Add neurons").fill("8.997 writes again #verb\nL9N10, 9/1 =1+1 #x")
+    page.get_by_role("textbox", name="Add neurons").fill("8.997 writes again #verb\nL9N10, 9/1 =1+1 #x")
     page.get_by_role("button", name="Add", exact=True).click()
     page.wait_for_url("**ids=8.997*")
     files = {}
@@ -98,8 +98,10 @@ def test_a_note_is_written_into_the_table(server, page):
     table = page.locator("[data-testid=stDataFrame] canvas").first
     table.wait_for()
     page.wait_for_timeout(1_500)
-    table.dblclick(position={"x": 210, "y": 54})
-    page.keyboard.type("mine")
+    box = table.bounding_box()
+    page.mouse.dblclick(box["x"] + 210, box["y"] + 54)
+    page.locator("textarea.gdg-input").wait_for()
+    page.keyboard.type("mine", delay=50)
     page.keyboard.press("Enter")
     page.wait_for_timeout(1_500)
     with page.expect_download() as started:
