@@ -5,6 +5,11 @@ import re
 
 import pytest
 
+from gluscope_core import open_dataset
+from gluscope_core.query import parse
+from gluscope_core.search import apply
+from tests.browser.conftest import BUNDLED
+
 SERIOUS = ("serious", "critical")
 VIEWS = ["search", "search?token=%20again", "compare?a=1.1033&b=9.255", "compare?view=list&ids=8.997,9.1"]
 DRAWN = ".ways a, .results a, .half [data-v], [data-testid=stDataFrame] canvas"
@@ -18,11 +23,12 @@ def test_from_a_word_to_a_neuron_and_back(server, page):
     page.locator(".results a").first.wait_for()
     page.get_by_role("button", name="·again", exact=True).click()
     page.wait_for_url("**token=*again**")
-    page.get_by_text("id 1,163").wait_for()
+    dataset = open_dataset(next(BUNDLED.iterdir()))
+    found = apply(parse({"token": " again"}, dataset.manifest).query, dataset, 1163).neurons
+    neuron = f"{found['layer'][0]}.{found['neuron'][0]}"
+    page.locator(f".results tr:first-child a:text-is('{neuron}')").wait_for()
     query = page.url
-    first = page.locator(".results a").first
-    neuron = first.inner_text()
-    first.click()
+    page.locator(".results a").first.click()
     page.wait_for_url(f"**/neuron?*neuron={neuron}**")
     page.locator("h1", has_text=neuron).wait_for()
     page.go_back()
