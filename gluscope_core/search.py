@@ -1,5 +1,6 @@
 """The neurons that a query finds, in order, and which of its conditions leaves how many."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,13 +142,15 @@ def _numbers(frame: pd.DataFrame) -> np.ndarray:
 
 def _by_neuron(listed: pd.DataFrame) -> pd.DataFrame:
     """One row per neuron, its lists in the order of the vocabulary."""
+    by_neuron: dict[tuple[int, int], list[dict]] = defaultdict(list)
+    for entry in listed.to_dict("records"):
+        by_neuron[entry[LAYER], entry[NEURON]].append(entry)
     rows = []
-    for _, entries in listed.groupby([LAYER, NEURON], sort=False):
-        layer, neuron = entries[[LAYER, NEURON]].iloc[0]
-        cosines = entries.loc[entries["vector"].notna(), "value"].to_numpy(np.float64)
-        counts = entries.loc[entries["case"].notna(), "value"].to_numpy(np.float64)
-        cosine = cosines[np.argmax(np.abs(cosines))] if len(cosines) else np.nan
-        rows.append((layer, neuron, cosine, counts.max() if len(counts) else np.nan, entries.to_dict("records")))
+    for (layer, neuron), entries in by_neuron.items():
+        cosines = [float(each["value"]) for each in entries if isinstance(each["vector"], str)]
+        counts = [float(each["value"]) for each in entries if isinstance(each["case"], str)]
+        cosine = max(cosines, key=abs, default=np.nan)
+        rows.append((layer, neuron, cosine, max(counts, default=np.nan), entries))
     columns = pd.Index([LAYER, NEURON, COSINE, EXAMPLES, LISTS])
     return pd.DataFrame(rows, columns=columns).astype({LAYER: "int32", NEURON: "int32"})
 
