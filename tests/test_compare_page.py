@@ -185,7 +185,7 @@ def test_a_list_from_the_address(opened):
 def test_a_pasted_list(opened):
     app = opened(BUNDLED, view="list")
     assert "Paste neurons" in prose(app)
-    app.text_area[0].set_value("8.997 writes again #verb\n9.1, rubbish\n99.1")
+    app.text_area[0].set_value("8.997 writes again #verb\n9.1\nrubbish, 99.1")
     [add] = [each for each in app.button if each.label == "Add"]
     add.click().run()
     assert app.query_params["ids"] == "8.997,9.1"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluscope_core.errors import BadNeuronList, GluscopeError
@@ -66,6 +66,7 @@ entries = st.lists(
 ).map(tuple)
 
 
+@settings(deadline=None)
 @given(entries)
 def test_files_come_back_the_same(listed):
     about = {"model": "tiny"}
@@ -103,6 +104,7 @@ def test_a_later_mention_adds():
     assert both == (entry(1, 1, "old", "a", "b"), entry(2, 2), entry(3, 3, "new"))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_pasted_breaks_it(text):
     try:
