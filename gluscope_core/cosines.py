@@ -65,7 +65,7 @@ def sign_is_arbitrary(row: Mapping[str, Any], d_model: int | None) -> bool:
 def cosines_html(row: Mapping[str, Any], manifest: Manifest) -> str:
     """Three small scales from −1 to 1, with the band of random directions and the threshold."""
     width, threshold = manifest.model.d_model, threshold_of(manifest)
-    bound = 0.0 if width is None else random_cosine_bound(width)
+    bound = random_cosine_bound(width)
     scales = "".join(_scale(NAMES[name], row[name], bound, threshold) for name in COSINES)
     explanation = f"95\u202f% of random directions (±{bound:.3f}); ticks at ±τ = {threshold:g}"
     legend = f'<span class="legend"><i></i> {explanation}</span>'

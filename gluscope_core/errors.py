@@ -9,6 +9,10 @@ class BadNeuronId(GluscopeError):
     """A string that names no neuron."""
 
 
+class BadNeuronList(GluscopeError):
+    """A file that holds no list of neurons."""
+
+
 class NoSuchNeuron(GluscopeError):
     """A well-formed id outside the dataset."""
 

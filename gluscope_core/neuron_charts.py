@@ -78,11 +78,13 @@ def _square(case: Case, share: float) -> Spec:
     }
 
 
-def density_chart(samples: pd.DataFrame) -> Spec:
-    """The sampled tokens in the plane, and along its edges how often each coordinate occurs."""
+def density_chart(samples: pd.DataFrame, extent: pd.DataFrame | None = None) -> Spec:
+    """The sampled tokens in the plane, and along its edges how often each coordinate occurs; `extent` are samples that
+    the axes have to hold, where several charts have the same."""
     finite = samples[np.isfinite(samples["gate"]) & np.isfinite(samples["in"])]
     gate, x_in = finite["gate"].to_numpy(np.float64), finite["in"].to_numpy(np.float64)
-    across, up = _Span.of(gate), _Span.of(x_in)
+    held = finite if extent is None else extent[np.isfinite(extent["gate"]) & np.isfinite(extent["in"])]
+    across, up = (_Span.of(held[name].to_numpy(np.float64)) for name in ("gate", "in"))
     points = {
         "data": {"values": finite.assign(case=_case_labels(gate, x_in)).to_dict("records")},
         "mark": {"type": "circle", "size": 16, "opacity": 0.45},

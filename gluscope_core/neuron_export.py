@@ -9,6 +9,7 @@ import pandas as pd
 
 from gluscope_core.examples_view import Example
 from gluscope_core.neuron_view import NeuronView
+from gluscope_core.spreadsheet import csv_bytes
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.unpack import NeuronWeights
 from gluscope_core.vocabulary import QUANTITIES
@@ -36,7 +37,7 @@ def neuron_json(
 
 
 def figures_csv(row: Mapping[str, Any]) -> bytes:
-    return pd.DataFrame([row]).to_csv(index=False).encode()
+    return csv_bytes(pd.DataFrame([row]))
 
 
 def examples_csv(examples: list[Example], texts: TokenTexts | None) -> bytes:
@@ -46,7 +47,7 @@ def examples_csv(examples: list[Example], texts: TokenTexts | None) -> bytes:
         flat = _example(each, texts)
         window = flat.pop("window", None)
         rows.append({**flat, "window": texts.plain(each.tokens) if texts and window else None})
-    return pd.DataFrame(rows).to_csv(index=False).encode()
+    return csv_bytes(pd.DataFrame(rows))
 
 
 def _example(example: Example, texts: TokenTexts | None) -> dict[str, Any]:

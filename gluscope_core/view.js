@@ -28,12 +28,20 @@ function listen(root) {
 }
 
 function act(event, setTriggerValue) {
-  const target = event.target.closest("[data-neuron], [data-open], [data-copy]")
+  const target = event.target.closest("[data-neuron], [data-open], [data-copy], [data-go]")
   if (!target || event.ctrlKey || event.metaKey || event.shiftKey) return
-  const { neuron, open, copy } = target.dataset
+  const { neuron, open, copy, go } = target.dataset
   if (neuron) { event.preventDefault(); setTriggerValue("neuron", neuron) }
   if (open !== undefined) setTriggerValue("open", open)
   if (copy !== undefined) copyAddress(target)
+  if (go !== undefined) { event.preventDefault(); follow(target.href) }
+}
+
+// To another page or query of the app without loading it anew: as the browser's own ways back and forth do it, since
+// a switch by the server leaves an address behind that was never a page.
+function follow(address) {
+  history.pushState({}, "", address)
+  dispatchEvent(new PopStateEvent("popstate"))
 }
 
 async function copyAddress(button) {

@@ -81,24 +81,36 @@ def dashboard_link(neuron: NeuronId) -> str:
 
 
 def related_html(
-    related: pd.DataFrame, manifest: Manifest, layer: int, link: Callable[[NeuronId], str] = dashboard_link
+    related: pd.DataFrame,
+    manifest: Manifest,
+    layer: int,
+    link: Callable[[NeuronId], str] = dashboard_link,
+    compare: Callable[[NeuronId], str] | None = None,
 ) -> str:
-    """Neighbours and links, each a link to the neuron's page."""
+    """Neighbours and links, each a link to the neuron's page, and to where `compare` says that both can be seen."""
     blocks = []
     for relation in RELATIONS:
         listed = related.loc[related["relation"] == relation.value]
         chance = expected_by_chance(manifest, relation, layer)
         if chance is None:
             continue
-        links = "".join(_entry(row, manifest, link) for row in listed.to_dict("records"))
+        links = "".join(_entry(row, manifest, link, compare) for row in listed.to_dict("records"))
         by_chance = f"<small>by chance up to {chance:.2f}</small>"
         blocks.append(f"<div><h3>{relation.value} {by_chance}</h3><ol>{links or '<li>none</li>'}</ol></div>")
     return f'<div class="related">{"".join(blocks)}</div>'
 
 
-def _entry(row: Mapping[str, Any], manifest: Manifest, link: Callable[[NeuronId], str]) -> str:
+def _entry(
+    row: Mapping[str, Any],
+    manifest: Manifest,
+    link: Callable[[NeuronId], str],
+    compare: Callable[[NeuronId], str] | None,
+) -> str:
     """A link where the dataset has the neuron; its cosine without a sign where that is not known."""
     neuron, cosine = NeuronId(int(row["layer"]), int(row["neuron"])), float(row["cosine"])
-    name = link(neuron) if manifest.holds(neuron) else str(neuron)
+    is_here = manifest.holds(neuron)
+    name = link(neuron) if is_here else str(neuron)
     shown = fixed(cosine) if row.get("certain", True) else f"±{abs(cosine):.2f}"
-    return f'<li>{name} <span title="{exact(cosine)}">{shown}</span></li>'
+    words = f'title="compare with {neuron}" aria-label="compare with {neuron}"'
+    both = f'<a class="both" href="{escape(compare(neuron))}" {words} data-go>⇄</a>' if compare and is_here else ""
+    return f'<li>{name} <span title="{exact(cosine)}">{shown} {both}</span></li>'

@@ -12,11 +12,12 @@ from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES
 
 manifest = page.page_dataset().manifest
+activation = manifest.model.activation or "silu"  # the usual one, where a dataset does not say which
 st.markdown("### Geometry of a gated neuron")
 with where_data_would_be():
     picture, words = st.columns([1.5, 1], gap="large", vertical_alignment="center")
     with picture:
-        show_html(neuron_svg(manifest.model.activation), "diagram")
+        show_html(neuron_svg(activation), "diagram")
     words.markdown(
         "A gated neuron reads the residual stream **twice**: with w_gate, which says how far it opens, and with w_in, "
         "which says how much passes. It writes the product, **post**, in the direction of w_out. The signs of the two "
@@ -42,6 +43,6 @@ with where_data_would_be():
         if triple.consistent:
             name = both_names(triple.io_class(threshold))
             st.markdown(f"#### {name[0].upper()}{name[1:]}")
-            effects = {case: effect(triple, case, manifest.model.activation) for case in CASES}
+            effects = {case: effect(triple, case, activation) for case in CASES}
             show_html(effects_html(effects, threshold), "effects")
             st.caption("Small: cosine of what is written with what was found. Strengthens, weakens: beyond ±τ.")

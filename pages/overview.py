@@ -9,7 +9,7 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.neuron_view import how_to_get_weights, random_neuron
 from gluscope_core.overview import cases_chart, classes_chart, striking_table
 from gluscope_core.ui.overview import by_layer, striking_of
-from gluscope_core.ui.page import NEURON_PAGE, address, page_dataset, summary_of
+from gluscope_core.ui.page import NEURON_PAGE, SEARCH_PAGE, address, page_dataset, summary_of
 
 dataset = page_dataset()
 manifest = dataset.manifest
@@ -34,6 +34,8 @@ if wanted:
         st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
     except BadNeuronId as error:
         st.error(str(error))
+        found = address(token=wanted)
+        st.page_link(SEARCH_PAGE, label="Search it as a token", query_params=found, icon=":material/search:")
 
 cases, classes = by_layer(dataset)
 left, right = st.columns(2, gap="large")

@@ -103,8 +103,8 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
     openable = view.dataset.has(TEXTS_TABLE.name)
     writer = ExamplesHtml(texts, colouring, view.sources(collapsed), openable=openable)
     across = bool(found) or not choice.kind.of_one_case
-    html = summary + writer.listing(collapsed, _opened(view, collapsed), lists=across)
-    show_html(html, "examples", on_open=_open_or_close)
+    html = summary + writer.listing(collapsed, opened(view, collapsed), lists=across)
+    show_html(html, "examples", on_open=open_or_close)
 
 
 def _summary(chosen: list[Example], explanation: str, colouring: Colouring, texts: TokenTexts) -> str:
@@ -134,7 +134,7 @@ def _say_how_to_compute_windows(view: NeuronView) -> None:
     )
 
 
-def _opened(view: NeuronView, shown: list[Example]) -> Opened | None:
+def opened(view: NeuronView, shown: list[Example]) -> Opened | None:
     named = st.query_params.get(OPENED)
     example = next((each for each in shown if each.place == named), None)
     if example is None:
@@ -143,5 +143,5 @@ def _opened(view: NeuronView, shown: list[Example]) -> Opened | None:
     return Opened(example.place, ids if view.dataset.has(VOCAB_TABLE.name) or not string else [], string)
 
 
-def _open_or_close(place: str) -> None:
+def open_or_close(place: str) -> None:
     write(OPENED, None if st.query_params.get(OPENED) == place else place)

@@ -31,6 +31,7 @@ from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import code
 from gluscope_core.schema import COSINES
 from gluscope_core.ui import page
+from gluscope_core.ui.choice import others_at_hand
 from gluscope_core.ui.state import choose
 from gluscope_core.vega import LayerAxis
 
@@ -138,11 +139,7 @@ def _signs(manifest: Manifest, *, magnitudes: bool) -> str:
 
 def medians(dataset: Dataset, choices: Choices) -> None:
     """Of this dataset and of others at hand, each read once."""
-    others = {
-        each.folder.name: each.dataset
-        for each in page.datasets_found()
-        if each.dataset and each.dataset.manifest.weights and each.dataset.manifest.sha256 != dataset.manifest.sha256
-    }
+    others = {name: each for name, each in others_at_hand(dataset).items() if each.manifest.weights}
     shown: list[Dataset] = [dataset]
     if others:
         _refuse_unknown(others)
@@ -174,7 +171,7 @@ def _name(dataset: Dataset, shown: list[Dataset]) -> str:
     """The model, and where two datasets are of one model also the folder."""
     model = dataset.manifest.model.id
     again = sum(each.manifest.model.id == model for each in shown) > 1
-    return f"{model} ({dataset.folder.name})" if again else model
+    return f"{model} ({dataset.name})" if again else model
 
 
 def _refuse_unknown(others: Mapping[str, Dataset]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -25,7 +26,7 @@ from gluscope_core.neuron_view import (
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.token_text import TokenTexts
-from gluscope_core.ui.page import NEURON, guard
+from gluscope_core.ui.page import NEURON, address, guard
 from gluscope_core.ui.state import choose, go_to
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import MATRICES, ImportSource, Matrix, SignConvention
@@ -171,8 +172,12 @@ def related(view: NeuronView) -> None:
         st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
-        html = related_html(view.weights().related, view.dataset.manifest, view.id.layer)
+        html = related_html(view.weights().related, view.dataset.manifest, view.id.layer, partial(_comparing, view.id))
         show_html(html, "related", on_neuron=go_to(NEURON))
+
+
+def _comparing(neuron: NeuronId, other: NeuronId) -> str:
+    return f"compare?{urlencode(address(a=str(neuron), b=str(other), signs=st.query_params.get(SIGNS)))}"
 
 
 def downloads(view: NeuronView) -> None:

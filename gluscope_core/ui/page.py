@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
 
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import BadNeuronId, GluscopeError, HubUnreachable
+from gluscope_core.errors import GluscopeError, HubUnreachable, NoSuchNeuron
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import TEXTS_TABLE
@@ -16,6 +16,7 @@ NEURON = "neuron"
 """Key of the address."""
 
 OVERVIEW_PAGE, NEURON_PAGE, EXPLORE_PAGE = "pages/overview.py", "pages/neuron.py", "pages/explore.py"
+SEARCH_PAGE, COMPARE_PAGE = "pages/search.py", "pages/compare.py"
 
 
 _ENTERED = "entered"
@@ -30,6 +31,8 @@ def navigation() -> StreamlitPage:
             st.Page(ROOT / NEURON_PAGE, title="Neuron", icon=":material/adjust:"),
             st.Page(ROOT / EXPLORE_PAGE, title="Explore", icon=":material/scatter_plot:"),
             st.Page(ROOT / "pages/input_output.py", title="Input-output", icon=":material/compare_arrows:"),
+            st.Page(ROOT / SEARCH_PAGE, title="Search", icon=":material/search:"),
+            st.Page(ROOT / COMPARE_PAGE, title="Compare", icon=":material/compare:"),
             st.Page(ROOT / "pages/findings.py", title="Findings", icon=":material/lightbulb:"),
             st.Page(ROOT / "pages/methods.py", title="Methods", icon=":material/menu_book:"),
             st.Page(ROOT / "pages/geometry.py", title="Geometry", icon=":material/explore:"),
@@ -79,18 +82,19 @@ def page_neuron(dataset: Dataset) -> NeuronId:
     """The neuron that the address names; else the page ends, saying what is wrong and where to go."""
     text = st.query_params.get(NEURON, "")
     try:
-        neuron = NeuronId.parse(text)
-    except BadNeuronId as error:
-        _offer_way_on(str(error) if text else "No neuron is named.")
-    layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
-    if (some := dataset.manifest.some_neurons) is not None and neuron not in some:
-        _offer_way_on(
-            f"{neuron} is not here: the dataset has {', '.join(map(str, some[:12]))}{' …' * (len(some) > 12)}."
-        )
-    if neuron.layer not in layers or neuron.neuron >= width:
-        has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
-        _offer_way_on(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}.")
+        neuron = existing_neuron(dataset, text)
+    except GluscopeError as error:
+        _offer_way_on(f"{error}." if text else "No neuron is named.")
     fetch(dataset, TEXTS_TABLE.name)
+    return neuron
+
+
+def existing_neuron(dataset: Dataset, text: str) -> NeuronId:
+    manifest = dataset.manifest
+    neuron = NeuronId.existing(text, manifest.layers, manifest.model.d_mlp)
+    if (some := manifest.some_neurons) is not None and neuron not in some:
+        have = f"{', '.join(map(str, some[:12]))}{' …' * (len(some) > 12)}"
+        raise NoSuchNeuron(f"{neuron} is not here: the dataset has {have}")
     return neuron
 
 

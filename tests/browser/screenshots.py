@@ -12,6 +12,8 @@ VIEWS = {
     "neuron": ("neuron?neuron=8.997", "[data-v]"),
     "explore": ("explore", "canvas"),
     "input-output": ("input_output?cell=depletion.suppression", ".crosstab"),
+    "search": ("search?token=%20again", ".results"),
+    "compare": ("compare?a=1.1033&b=9.255", ".half [data-v]"),
     "findings": ("findings", "canvas"),
     "geometry": ("geometry", "svg.drawing"),
     "methods": ("methods", ".katex"),

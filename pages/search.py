@@ -1,0 +1,44 @@
+"""Neurons by token, class, role, layer and the range of any metric; the address is the query."""
+
+import streamlit as st
+
+from gluscope_core.errors import GluscopeError
+from gluscope_core.search import apply
+from gluscope_core.ui import search as parts
+from gluscope_core.ui.page import guard, page_dataset
+
+dataset = page_dataset()
+parsed = parts.query_of_address(dataset.manifest)
+query = parsed.query
+try:
+    lexicon = parts.lexicon_of(dataset)
+except GluscopeError as error:
+    guard(error)
+    st.stop()
+
+parts.controls(query, dataset, lexicon)
+if lexicon is None:
+    st.caption(
+        "Tokens cannot be searched here: `python -m compute weights --dataset DIR` writes the table they are in."
+    )
+if parsed.problems:
+    parts.explain(parsed)
+    st.stop()
+if query.is_empty:
+    parts.show_ways_in(dataset, lexicon)
+    st.stop()
+
+match = lexicon.find(query.token) if lexicon and query.token else None
+if match is not None and lexicon is not None:
+    parts.show_match(match, lexicon)
+token = match.token if match else None
+try:
+    found = apply(query, dataset, token, parts.read_columns(dataset))
+except GluscopeError as error:
+    guard(error)
+    st.stop()
+shown_token = lexicon.label(token) if lexicon and token is not None else query.token
+if found.neurons.empty:
+    parts.show_nothing(query, found, shown_token)
+else:
+    parts.show_found(query, found, dataset, shown_token)
