@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core.discover import any_may_be_opened, offers
+from gluscope_core.markdown import escaped
 from gluscope_core.ui.choice import DATASET, REVISION, ROOT, explain_none, tried
 from gluscope_core.ui.page import OVERVIEW_PAGE, through_entry_point
 
@@ -39,7 +40,7 @@ if opened:
         column_config={"open": st.column_config.LinkColumn("", display_text="open", width="small")},
     )
 for problem in problems:
-    st.warning(problem)
+    st.warning(escaped(problem))
 if any_may_be_opened():
     with st.form("another", border=False):
         left, right = st.columns([3, 1], vertical_alignment="bottom")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
+from gluscope_core.markdown import escaped
 from gluscope_core.neuron_view import how_to_get_weights, random_neuron
 from gluscope_core.overview import cases_chart, classes_chart, striking_table
 from gluscope_core.ui.overview import by_layer, striking_of
@@ -33,7 +34,7 @@ if wanted:
     try:
         st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
     except BadNeuronId as error:
-        st.error(str(error))
+        st.error(escaped(str(error)))
         found = address(token=wanted)
         st.page_link(SEARCH_PAGE, label="Search it as a token", query_params=found, icon=":material/search:")
 

@@ -8,6 +8,7 @@ import streamlit as st
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE, Offer, offers, stamp_of, wanted
 from gluscope_core.errors import GluscopeError
+from gluscope_core.markdown import escaped
 from gluscope_core.schema import NEURONS_TABLE, VOCAB_TABLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -108,7 +109,7 @@ def explain_none(problems: list[str]) -> NoReturn:
         f"or name it, or its id on the Hub, in the environment variable `{FOLDERS_VARIABLE}`."
     )
     for problem in problems:
-        st.warning(problem)
+        st.warning(escaped(problem))
     if problems:
         st.button("Try again")
     st.stop()
@@ -122,7 +123,7 @@ def _name_in_address(name: str, revision: str | None) -> None:
 
 def _explain(error: Exception, named: str, offered: list[Offer]) -> NoReturn:
     """Where the page would be: what is wrong, and the ways on."""
-    st.error(str(error))
+    st.error(escaped(str(error)))
     with st.container(horizontal=True):
         st.button("Try again", icon=":material/refresh:")  # which runs the page again
         for offer in offered[:3]:

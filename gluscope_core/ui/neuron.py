@@ -14,6 +14,7 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
+from gluscope_core.markdown import escaped
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import (
@@ -105,7 +106,7 @@ def _go_named() -> None:
     try:
         go_to(NEURON)(str(NeuronId.parse(named)))
     except BadNeuronId as error:
-        st.toast(str(error))
+        st.toast(escaped(str(error)))
 
 
 def heading(view: NeuronView) -> None:

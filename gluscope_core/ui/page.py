@@ -9,6 +9,7 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError, HubUnreachable, NoSuchNeuron
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
+from gluscope_core.markdown import escaped
 from gluscope_core.schema import TEXTS_TABLE
 from gluscope_core.ui.choice import DATASET, REVISION, ROOT, chosen_dataset, fetch
 
@@ -100,10 +101,11 @@ def existing_neuron(dataset: Dataset, text: str) -> NeuronId:
 
 def guard(error: GluscopeError) -> None:
     """Shows, where data would stand, why there is none."""
-    st.warning(f"{error}. Reload the page to try again." if isinstance(error, HubUnreachable) else str(error))
+    again = ". Reload the page to try again." if isinstance(error, HubUnreachable) else ""
+    st.warning(escaped(f"{error}{again}"))
 
 
 def _offer_way_on(problem: str) -> NoReturn:
-    st.error(problem)
+    st.error(escaped(problem))
     st.page_link(OVERVIEW_PAGE, label="Look a neuron up", query_params=address())
     st.stop()
