@@ -31,9 +31,12 @@ def heeding_stops() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {each: signal.signal(each, request.take) for each in _SIGNALS}
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    heeded = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in heeded:  # what whoever started us wants ignored stays so
+        signal.signal(each, request.take)
     try:
         yield request
     finally:
-        for each, handler in before.items():
+        for each, handler in heeded.items():
             signal.signal(each, handler)

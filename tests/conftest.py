@@ -1,6 +1,7 @@
 """Shapes are checked while tests run; models and datasets that several tests use are made once."""
 
 import os
+import re
 import shutil
 from contextlib import nullcontext
 
@@ -79,6 +80,11 @@ def kernels_of(act: Act, window: int) -> Kernels:
     """Eager, unless tests are to show that compiled ones do the same."""
     eager = Kernels.eager(act, window)
     return eager.compiled() if COMPILED else eager
+
+
+def as_read(markdown: str) -> str:
+    """Without the marks that keep words from being more than words."""
+    return re.sub(r"\\(\W|_)", r"\1", markdown)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

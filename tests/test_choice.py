@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from gluscope_core.discover import ANY_VARIABLE, FOLDERS_VARIABLE, Offer, offers, wanted
 from gluscope_core.errors import DatasetNotFound
 from gluscope_core.manifest import JOURNAL_NAME
+from tests.conftest import as_read
 from tests.hub_standin import Fault
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
@@ -73,7 +74,7 @@ def test_a_second_commit_changes_nothing_for_who_has_it_open(hub, published):
     assert not [*other.exception, *other.error, *other.warning]
     st.cache_data.clear()  # an hour later
     later = visit(data=ID)
-    assert "neurons_000" in " ".join(each.value for each in [*later.error, *later.warning])
+    assert "neurons_000" in as_read(" ".join(each.value for each in [*later.error, *later.warning]))
 
 
 def test_the_neuron_page_from_the_hub(published):
@@ -103,7 +104,7 @@ def test_a_visitor_stays_with_a_dataset(published):
 def test_what_cannot_be_opened_has_ways_on(address, message):
     app = visit(**address)
     assert not app.exception
-    assert message in app.error[0].value
+    assert message in as_read(app.error[0].value)
     assert buttons(app)[0] == "Try again"
     way_on = next(button for button in app.button if button.label.startswith("Open"))
     way_on.click().run()
@@ -114,7 +115,7 @@ def test_what_cannot_be_opened_has_ways_on(address, message):
 @pytest.mark.usefixtures("published")
 def test_any_only_where_it_is_allowed(hub, with_weights, monkeypatch):
     hub.add("someone/else", with_weights)
-    assert "no dataset" in visit(data="someone/else").error[0].value
+    assert "no dataset" in as_read(visit(data="someone/else").error[0].value)
     assert not visit("pages/datasets.py").text_input
     monkeypatch.setenv(ANY_VARIABLE, "1")
     assert not visit(data="someone/else").error
@@ -130,7 +131,7 @@ def test_a_dataset_that_is_being_updated_is_said_to_be(here):
     shutil.copytree(here, here.parent / "other", dirs_exist_ok=True)
     (here / JOURNAL_NAME).touch()
     app = visit(data="mine")
-    assert "is being updated" in app.error[0].value
+    assert "is being updated" in as_read(app.error[0].value)
     assert "Open other" in buttons(app)
     (here / JOURNAL_NAME).unlink()
     app.button[0].click().run()
@@ -140,7 +141,7 @@ def test_a_dataset_that_is_being_updated_is_said_to_be(here):
 def test_the_hub_does_not_answer(hub, published):
     hub.faults.append(Fault("HEAD", "/resolve/", 503, times=99))
     app = visit(data=ID, revision=published)
-    assert "503" in app.error[0].value
+    assert "503" in as_read(app.error[0].value)
     hub.faults.clear()
     app.button[0].click().run()
     assert not app.error
@@ -162,7 +163,7 @@ def test_what_fails_on_the_way_stands_where_data_would(hub, fault, message):
     hub.faults.append(fault)
     app.switch_page(NEURON_PAGE).run()
     assert not app.exception
-    said = " ".join(each.value for each in app.warning)
+    said = as_read(" ".join(each.value for each in app.warning))
     assert message in said
     assert "Reload" in said
     hub.faults.clear()
@@ -175,7 +176,7 @@ def test_a_file_that_is_missing_or_truncated_stands_where_data_would(hub, publis
     damaged = hub.change(ID, WINDOWS, content)
     app = visit(NEURON_PAGE, data=ID, revision=damaged, neuron="1.3")
     assert not app.exception
-    assert "layer_001.parquet" in " ".join(each.value for each in app.warning)
+    assert "layer_001.parquet" in as_read(" ".join(each.value for each in app.warning))
     assert not visit(NEURON_PAGE, data=ID, revision=published, neuron="1.3").warning
 
 

@@ -15,6 +15,7 @@ from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.sign_table import table_html
+from tests.conftest import as_read
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 BUNDLED = ENTRY.parent / "datasets"
@@ -46,7 +47,7 @@ def html_of(app: AppTest, key: str) -> str:
 
 
 def prose(app: AppTest) -> str:
-    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info, *app.error))
+    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info, *app.error)))
 
 
 def charts(app: AppTest) -> list[str]:

@@ -14,6 +14,7 @@ from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.io_classes import classify
+from tests.conftest import as_read
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 FINDING = "freq(x_gate > 0) against cos(w_in, w_out)"
@@ -50,7 +51,7 @@ def opened(monkeypatch):
 
 
 def prose(app: AppTest) -> str:
-    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info))
+    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info)))
 
 
 def charts(app: AppTest) -> list:

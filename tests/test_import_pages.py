@@ -21,7 +21,7 @@ from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.errors import BadSettings, ImportRefused, NoSuchNeuron, ResumeRefused
 from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.vocabulary import ImportSource, SignConvention
-from tests.conftest import contents
+from tests.conftest import as_read, contents
 from tests.original_files import CASE_NAMES, HOOKS, Site, listed, silu
 from tests.test_neuron_page import html_of, opened, said
 from tests.test_original import every_page
@@ -270,7 +270,7 @@ def test_every_page_on_it(imported, monkeypatch):
     assert moved.query_params["neuron"] == "3.5000"
     moved.button(key="go_Up").click().run()
     assert moved.query_params["neuron"] == "20.4"
-    assert "is not here: the dataset has 3.17" in opened(neuron="3.18").error[0].value
+    assert "is not here: the dataset has 3.17" in as_read(opened(neuron="3.18").error[0].value)
 
 
 def test_the_papers_neuron(archive, tmp_path_factory):

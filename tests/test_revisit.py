@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from compute.listed import UNKNOWN, Listed
-from compute.models import describe_model, find_model, load_config, load_model
+from compute.loading import load_model
+from compute.models import describe_model, find_model, load_config
 from compute.placement import choose_device
 from compute.revisit import Scope, revisit
 from compute.token_texts import read_texts

@@ -17,6 +17,14 @@ from gluscope_core.errors import Stopped
 from tests.conftest import contents
 
 
+@pytest.fixture(autouse=True)
+def signals_as_in_a_shell():
+    """Whoever started the tests may have had signals ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_goes_on_where_it_was(config, finished, tmp_path, monkeypatch, by):
     mine, seen = replace(config, out=tmp_path / "out"), []
@@ -45,6 +53,13 @@ def test_the_second_signal_stops_at_once():
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_ignored_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with heeding_stops() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.by is None
 
 
 def test_other_threads_are_told_of_no_signals():

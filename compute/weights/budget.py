@@ -77,7 +77,7 @@ def budget_of_weights(config: WeightsConfig, model: ModelRecord) -> WeightsBudge
     return WeightsBudget(
         neurons=neurons,
         flops={part: count for part, count in flops.items() if part in parts},
-        memory_bytes=_LAYERS_COPIES * 4 * 3 * model.d_mlp * width + both + 12 * listed + 8 * (indexed + related),
+        memory_bytes=4.0 * _LAYERS_COPIES * 3 * model.d_mlp * width + both + 12 * listed + 8 * (indexed + related),
         scratch_bytes=4.0 * len(VECTORS) * neurons * width,
         dataset_bytes=_COMPRESSED * (_TOKEN_ENTRY * listed + _INDEX_ENTRY * indexed + _RELATED_ENTRY * related)
         + 60.0 * neurons,

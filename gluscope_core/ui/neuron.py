@@ -173,7 +173,9 @@ def related(view: NeuronView) -> None:
         st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
-        html = related_html(view.weights().related, view.dataset.manifest, view.id.layer, partial(_comparing, view.id))
+        html = related_html(
+            view.weights().related, view.dataset.manifest, view.id.layer, compare=partial(_comparing, view.id)
+        )
         show_html(html, "related", on_neuron=go_to(NEURON))
 
 
