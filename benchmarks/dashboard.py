@@ -98,7 +98,7 @@ def _open(page: Page, address: str) -> float:
     page.goto("about:blank")
     began = time.perf_counter()
     page.goto(address)
-    page.locator("canvas").first.wait_for()
+    page.locator("canvas.marks, svg.marks").first.wait_for()
     return time.perf_counter() - began
 
 
