@@ -20,6 +20,10 @@ NAMES = {
 }
 _LATER_WORDS = {"enrichment": "strengthening", "depletion": "weakening"}
 _NUDGE = 1e-6
+ARBITRARY_SIGN = (
+    "|cos(gate, in)| lies within the band of random directions, so which sign is the aligned one is nearly arbitrary: "
+    "prefer figures that do not depend on it, such as the frequency of x_gate > 0, |post|, act, or cos(in, out)."
+)
 
 
 def threshold_of(manifest: Manifest) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from gluscope_core.columns import NeuronColumn, VocabColumn
-from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, title_html
+from gluscope_core.cosines import ARBITRARY_SIGN, cosines_html, scores_html, sign_is_arbitrary, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
@@ -29,10 +29,6 @@ from gluscope_core.weight_lists import related_html, token_lists_html
 
 _PACKAGE = Path(__file__).parent
 _COMPONENT = "export default function ("
-_ARBITRARY = (
-    "|cos(gate, in)| lies within the band of random directions, so which sign is the aligned one is nearly arbitrary: "
-    "prefer figures that do not depend on it, such as the frequency of x_gate > 0, |post|, act, or cos(in, out)."
-)
 _NO_WEIGHTS = "<p class=note>Not in this dataset: <code>python -m compute weights --dataset DIR</code> computes it.</p>"
 _NO_STATISTICS = (
     "<p class=note>This dataset says nothing of activations: "
@@ -135,7 +131,7 @@ def _heading(view: NeuronView) -> str:
         return title_html(view.row, manifest, str(view.id)) + signs
     heading = title_html(view.row, manifest, str(view.id)) + cosines_html(view.row, manifest) + signs
     arbitrary = sign_is_arbitrary(view.row, manifest.model.d_model)
-    return heading + (f'<p class="note">{_ARBITRARY}</p>' if arbitrary else "")
+    return heading + (f'<p class="note">{ARBITRARY_SIGN}</p>' if arbitrary else "")
 
 
 def _statistics(view: NeuronView) -> str:

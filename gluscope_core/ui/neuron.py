@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.cosines import cosines_html, scores_html, sign_is_arbitrary, title_html
+from gluscope_core.cosines import ARBITRARY_SIGN, cosines_html, scores_html, sign_is_arbitrary, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
@@ -35,10 +35,6 @@ from gluscope_core.weight_lists import related_html, token_lists_html
 
 SIGNS, MATRIX = "signs", "matrix"
 _ARROWS = {"Left": "Previous", "Right": "Next", "Up": "Layer up", "Down": "Layer down"}
-_ARBITRARY = (
-    "|cos(gate, in)| lies within the band of random directions, so which sign is the aligned one is nearly arbitrary: "
-    "prefer figures that do not depend on it, such as the frequency of x_gate > 0, |post|, act, or cos(in, out)."
-)
 
 
 _AS_RECORDED = {
@@ -117,7 +113,7 @@ def heading(view: NeuronView) -> None:
     if not has_cosines:
         st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)}")
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
-        st.caption(_ARBITRARY)
+        st.caption(ARBITRARY_SIGN)
 
 
 def statistics(view: NeuronView) -> None:
