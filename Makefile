@@ -16,8 +16,11 @@ app: .venv/app-installed
 test: .venv/dev-installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
+# As many kills, faults and hostile inputs as are promised; writes the table that says so.
 test-slow: .venv/dev-installed
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --full-counts --junitxml build/suite.xml
+	$(BIN)/python -m tests.promises build/suite.xml > build/promises.md
+	mv build/promises.md docs/promises.md
 
 check: .venv/dev-installed
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from jaxtyping import install_import_hook
@@ -36,6 +37,16 @@ torch.set_num_threads(1)
 pytest_plugins = ["tests.hub_here"]
 
 VOCAB, CONTEXT = 61, 40
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full-counts", action="store_true", help="as many tries as are promised: `make test-slow`")
+
+
+@pytest.fixture(scope="session")
+def how_many(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """The first of two numbers of tries, or, where full counts are asked for, the second."""
+    return lambda short, full: full if request.config.getoption("--full-counts") else short
 
 
 def tiny_llama(folder: Path, seed: int = 0) -> Path:

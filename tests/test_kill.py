@@ -5,15 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from compute.durable import Step
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
-def test_killed_at_random_times_and_at_each_step(config, tmp_path, kills):
+def test_killed_at_random_times_and_at_each_step(config, tmp_path, how_many, record_property):
+    kills = how_many(20, 100)
     names = ("model", "texts", "top_k", "random_k", "window", "samples", "batch_tokens")
     settings = json.dumps({name: getattr(config, name) for name in names}, default=str)
     command = [sys.executable, "-m", "tests.kill_driver", settings, str(tmp_path), str(kills), "3"]
@@ -24,3 +22,4 @@ def test_killed_at_random_times_and_at_each_step(config, tmp_path, kills):
     assert report["differing"] == []
     assert report["fooled"] == []
     assert set(report["steps"]) == {step.name for step in Step}
+    record_property("kills survived", report["killed"])
