@@ -11,6 +11,7 @@ _MEAN_OF_LARGEST = np.exp(-np.euler_gamma)
 """The mean of the largest of n values lies about where e^-γ of them are expected beyond it (Gumbel)."""
 
 
+@cache
 def random_cosine_bound(dimension: int | None, share: float = _SHARE) -> float:
     """Within ± this lies a share of the cosines of pairs of random directions; 0 where nobody knows how many dimensions
     there are."""

@@ -150,7 +150,8 @@ def _colour(data: pd.DataFrame, look: Look, *, cells: bool = False) -> dict[str,
     """Cells have an outline of their own colour, so that no background shows between them."""
     if look.colour_name is None:
         return {"color": alt.value(PLAIN_MARK), **({"stroke": alt.value(PLAIN_MARK)} if cells else {})}
-    present = [name for name in _KIND_COLOURS if name in set(data["colour"].dropna())]
+    held = set(data["colour"].dropna())
+    present = [name for name in _KIND_COLOURS if name in held]
     if pd.api.types.is_numeric_dtype(data["colour"]):
         title = f"mean {look.colour_name}" if cells else look.colour_name
         legend = alt.Legend(title=title, orient="top", gradientLength=160)

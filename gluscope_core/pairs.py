@@ -11,7 +11,7 @@ from scipy import stats
 
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import BadSettings
-from gluscope_core.io_classes import classify
+from gluscope_core.io_classes import IO_CLASSES, class_codes
 from gluscope_core.metrics import Metric
 from gluscope_core.schema import COSINES, LAYER, NEURON
 
@@ -76,13 +76,13 @@ def pair(frame: pd.DataFrame, x: Metric, y: Metric, colouring: Colouring, thresh
     return Pair(neurons.loc[~missing].reset_index(drop=True), tuple(left_out))
 
 
-def _colours(frame: pd.DataFrame, colouring: Colouring, threshold: float) -> np.ndarray:
+def _colours(frame: pd.DataFrame, colouring: Colouring, threshold: float) -> np.ndarray | pd.Categorical:
     if isinstance(colouring, Metric):
         return colouring.values(frame)
     if colouring is Plain.ROLE:
-        return frame[NeuronColumn.ROLE].astype(object).fillna(NO_ROLE).to_numpy()
+        return pd.Categorical(frame[NeuronColumn.ROLE].astype(object).fillna(NO_ROLE))
     cosines = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in COSINES)
-    return classify(*cosines, threshold=threshold)
+    return pd.Categorical.from_codes(class_codes(*cosines, threshold=threshold), [kind.value for kind in IO_CLASSES])
 
 
 def placed(neurons: pd.DataFrame, *, by_rank: bool) -> pd.DataFrame:
@@ -137,8 +137,13 @@ def _cell_colours(neurons: pd.DataFrame, cell_of: np.ndarray) -> pd.DataFrame:
     colours = neurons["colour"]
     if pd.api.types.is_numeric_dtype(colours):
         return pd.DataFrame({"colour": colours.groupby(cell_of).mean()})
-    kinds = pd.crosstab(cell_of, colours)
-    return pd.DataFrame({"colour": kinds.idxmax(axis=1), "share": kinds.max(axis=1) / kinds.sum(axis=1)})
+    kinds = colours.astype("category").cat
+    codes, size = kinds.codes.to_numpy(), len(kinds.categories)
+    known = codes >= 0
+    cells, place = np.unique(cell_of[known], return_inverse=True)
+    counts = np.bincount(place * size + codes[known], minlength=len(cells) * size).reshape(len(cells), size)
+    most = kinds.categories.to_numpy()[counts.argmax(axis=1)]
+    return pd.DataFrame({"colour": most, "share": counts.max(axis=1) / counts.sum(axis=1)}, index=cells)
 
 
 def selected(neurons: pd.DataFrame, cells: Grid | None, selection: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What the pages share of Streamlit: the dataset in the address, links that keep it, and states worth explaining."""
 
+import gc
 from typing import NoReturn
 
 import streamlit as st
@@ -41,6 +42,15 @@ def navigation() -> StreamlitPage:
         ],
         position="top",
     )
+
+
+@st.cache_resource(show_spinner=False)
+def leave_out_of_collections(page: str) -> None:
+    """What the first visit to a page has loaded, which stays. Streamlit collects garbage at the end of every run, and
+    looking through all modules takes it as long as the page itself."""
+    del page  # of each of which some modules are
+    gc.collect()
+    gc.freeze()
 
 
 def through_entry_point() -> None:
