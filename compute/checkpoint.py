@@ -12,8 +12,8 @@ import msgspec
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from compute.config import Shard
 from compute.durable import Step, flush, flush_folder, reached, sha256_of, write_whole
+from compute.options import Shard
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.state import LayerState
 from gluscope_core.errors import DatasetDamaged, ResumeRefused
