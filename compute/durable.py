@@ -38,6 +38,7 @@ class Step(StrEnum):
     MOVED = "one staged file moved"
     REMOVED = "old files removed"
     COMMITTED = "journal removed"
+    SENT = "commit sent to the Hub"
 
 
 def reached(step: Step) -> None:
@@ -111,6 +112,12 @@ def sha256_of(path: Path) -> str:
 def remove_if_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def remove_work(folder: Path, stage: str) -> None:
+    """All that a stage kept in a dataset's folder while it was unfinished."""
+    shutil.rmtree(folder / PROGRESS / stage, ignore_errors=True)
+    remove_if_empty(folder / PROGRESS)
 
 
 def refuse_strangers(folder: Path) -> None:

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
-from compute.durable import PROGRESS, commit, complete, locked, remove_if_empty
+from compute.durable import PROGRESS, commit, complete, locked, remove_work
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel, load_model
-from compute.models import describe_model, find_model_of, load_config, refuse_other_model
+from compute.models import describe_model, find_model_of, load_config, load_tokenizer, refuse_other_model
 from compute.neuron_choice import choose_neurons, neurons_in
 from compute.placement import choose_device
 from compute.progress import say
@@ -25,7 +25,7 @@ from compute.rows import packed_windows
 from compute.saved import Work
 from compute.settings import current_environment
 from compute.stopping import StopRequest, heeding_stops
-from compute.token_texts import TokenTexts, fingerprint, read_texts
+from compute.token_texts import TextsOrigin, TokenTexts, fingerprint, read_texts
 from compute.write import write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
@@ -75,14 +75,14 @@ def examples(config: ExamplesConfig) -> None:
         if len(left) < len(wanted):
             say(f"{folder}: {len(wanted) - len(left)} of {len(wanted)} neurons are there already")
         if not left:
+            remove_work(folder, STAGE)
             return
         _refuse_without_lists(dataset, left)
         begun = time.monotonic()
         task = _prepare(config, dataset, deepest=left[-1].layer)
         loaded = time.monotonic()
         worst = _add_all(task, left)
-        shutil.rmtree(task.home, ignore_errors=True)
-        remove_if_empty(task.home.parent)
+        remove_work(folder, STAGE)
     seconds = (time.monotonic() - loaded) / len(left)
     say(
         f"{folder}: {len(left)} neurons added, {seconds:.2g} s each after {loaded - begun:.0f} s for the model; "
@@ -112,6 +112,8 @@ def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
     texts = _texts(config, dataset).cut(record.context)
     texts.check_vocabulary(record.vocab_size)
     _refuse_other_texts(manifest, texts, config.dataset)
+    if config.texts is not None and (origin := TextsOrigin.read(config.texts)) is not None:
+        origin.refuse_other_vocabulary(config.texts, source.id, load_tokenizer(source, loaded))
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
     model = load_model(source, loaded, record, deepest, device)

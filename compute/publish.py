@@ -13,7 +13,7 @@ from huggingface_hub.utils.sha import git_hash
 
 from compute.card import CARD_NAME, NOTICES_NAME, card, completed
 from compute.config import PublishConfig
-from compute.durable import locked, sha256_of
+from compute.durable import Step, locked, reached, sha256_of
 from compute.progress import say
 from compute.stopping import StopRequest, heeding_stops
 from gluscope_core.dataset import open_dataset
@@ -182,6 +182,7 @@ def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan, stop: 
             operations += [CommitOperationAdd(path, content) for path, content in documents.items()]
         part = f"part {number} of {len(batches)}" if len(batches) > 1 else "whole"
         _commit(target, operations, f"{manifest.model.id}, {part}")
+        reached(Step.SENT)
         say(f"  commit {number} of {len(batches)} done")
         if stop.by and not last:
             raise Stopped(f"{stop.by.name}: {number} of {len(batches)} commits are done")

@@ -24,6 +24,7 @@ from compute.room import is_halving_of, is_out_of_memory, refuse_small_disk
 from compute.saved import Saver
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.stopping import heeding_stops
+from compute.token_texts import TextsOrigin
 from compute.verify import check_files
 from compute.watch import Watch
 from gluscope_core.errors import DatasetDamaged, OutOfMemory, ResumeRefused, Stopped
@@ -40,6 +41,8 @@ def run(config: RunConfig) -> None:
             say(f"{config.out} is complete already")
             return
         tokenizer = load_tokenizer(plan.source, plan.config)
+        if (origin := TextsOrigin.read(config.texts)) is not None:
+            origin.refuse_other_vocabulary(config.texts, plan.source.id, tokenizer)
         if tokenizer is None:
             say(f"{plan.source.id} comes without a tokenizer: the vocabulary holds ids")
         checkpoint = Checkpoint(config.out / PROGRESS)

@@ -12,7 +12,7 @@ import torch
 
 from compute.card import CARD_NAME, card
 from compute.config import WeightsConfig
-from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers, remove_if_empty
+from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers, remove_work
 from compute.models import (
     ModelSource,
     describe_model,
@@ -89,6 +89,7 @@ def weights(config: WeightsConfig) -> None:
         task = _prepare(config, folder)
         if task.dataset is not None and _is_done(task):
             say(f"{folder}: its weights are analysed already")
+            remove_work(folder, STAGE)
             return
         home = folder / PROGRESS / STAGE
         begun = _begin(task, home, budget_of_weights(config, task.record))
@@ -97,8 +98,7 @@ def weights(config: WeightsConfig) -> None:
             work = Work(home, stop, CHECKPOINT_SHARE)
             analysis = analyse(task.model, task.record, task.used_ids, task.choice, work)
         _write(task, analysis, home)
-        shutil.rmtree(home)
-        remove_if_empty(home.parent)
+        remove_work(folder, STAGE)
     say(f"{folder}: complete, weights of {task.record.layers * task.record.d_mlp:,} neurons")
     for line in _left_out(task, analysis):
         say(line)

@@ -72,7 +72,8 @@ class Choice:
     @property
     def recorded(self) -> dict[str, Any]:
         """All but the device, for comparison with another."""
-        return msgspec.to_builtins({name: value for name, value in vars(self).items() if name != "device"})
+        known = {name: value for name, value in vars(self).items() if name != "device"}
+        return msgspec.json.decode(msgspec.json.encode(known))
 
     @property
     def relations(self) -> tuple[Relation, ...]:
