@@ -2,10 +2,11 @@
 command until it comes to its end. Run as a script of its own, so that torch is imported once and no test framework is
 in the children."""
 
-import hashlib
+import errno
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -40,55 +41,20 @@ from compute.config import ExamplesConfig, MergeConfig, PublishConfig, RunConfig
 from compute.merge import merge
 from compute.options import Shard
 from compute.run import run
-from compute.token_texts import TextsOrigin
-from compute.verify import check_files
 from gluscope_core import open_dataset
-from gluscope_core.errors import DatasetBeingUpdated, DatasetNotFound
+from gluscope_core.errors import DatasetNotFound
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from tests.tasks import SMALL_PIECES, Task, Texts, without_windows
 
+REFUSED = 28
+"""Exit code of a stage that a file's limit ended."""
 IN_A_ROW = 10
 """Kills, after which a stage may come to its end."""
 LATER = 1.2
 """Times as long as a stage takes: when a kill comes at the latest."""
 
-compute.weights.CHECKPOINT_SHARE = compute.examples.CHECKPOINT_SHARE = 1.0
-compute.examples._AT_ONCE = 2
-compute.publish.FILES_AT_ONCE = 4
-compute.texts._AT_ONCE, compute.texts._RECORDS_PER_CHECKPOINT = 16, 32
-
-
-@dataclass(frozen=True)
-class Task:
-    """A stage, and the folder that it works in."""
-
-    act: Callable[[Path], None]
-    begin: Path | None = None
-    """What is in the folder before."""
-
-    def prepare(self, folder: Path) -> Path:
-        if self.begin is not None:
-            shutil.copytree(self.begin, folder)
-        return folder
-
-    def honest(self, folder: Path) -> bool:
-        """Whether a reader, after a kill, sees no dataset, one being updated, or a whole one."""
-        try:
-            open_dataset(folder)
-        except (DatasetNotFound, DatasetBeingUpdated):
-            return True
-        return not list(check_files(folder))
-
-    def outcome(self, folder: Path) -> object:
-        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-class Texts(Task):
-    def honest(self, folder: Path) -> bool:
-        origin = TextsOrigin.read(folder)
-        if origin is not None and not (folder / durable.JOURNAL_NAME).exists():
-            origin.check_files(folder)
-        return True
+for module, name, value in SMALL_PIECES:
+    setattr(module, name, value)
 
 
 class Publish(Task):
@@ -117,6 +83,8 @@ def repo_of(folder: Path) -> str:
 @dataclass
 class Report:
     killed: int = 0
+    refused: int = 0
+    """Times that a file became too large."""
     differing: list[str] = field(default_factory=list)
     fooled: list[str] = field(default_factory=list)
     steps: dict[str, int] = field(default_factory=dict)
@@ -129,6 +97,8 @@ def forked(act: Callable[[], None]) -> int:
         sys.stderr = Path(os.devnull).open("w")
         try:
             act()
+        except OSError as error:
+            os._exit(REFUSED if error.errno == errno.EFBIG or "cannot be written" in str(error) else 1)
         except BaseException as error:  # noqa: BLE001
             print(f"a stage failed: {error!r}", file=sys.__stderr__, flush=True)
             os._exit(1)
@@ -141,6 +111,13 @@ def was_killed(child: int) -> bool:
     if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit("a process failed")
     return os.WIFSIGNALED(status)
+
+
+def was_refused(child: int) -> bool:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, REFUSED):
+        raise SystemExit(f"a process ended with {status}")
+    return status == REFUSED
 
 
 @dataclass
@@ -157,10 +134,12 @@ class Killing:
         self.duration = time.monotonic() - begin
         self.wanted = self.task.outcome(folder)
 
-    def started(self, folder: Path, at: durable.Step | None = None, times: int = 1) -> int:
+    def started(self, folder: Path, at: durable.Step | None = None, times: int = 1, limit: int | None = None) -> int:
         def act() -> None:
             if at is not None:
                 _countdown[at] = times
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             self.task.act(folder)
 
         return forked(act)
@@ -193,6 +172,15 @@ class Killing:
                 self.look(name, folder)
             self.finish(name, folder)
 
+    def at_limits(self, sizes: list[int]) -> None:
+        """Where no file may be larger than so many bytes."""
+        for size in sizes:
+            name = f"{self.name}-limited-{size}"
+            folder = self.task.prepare(self.home / name)
+            self.report.refused += was_refused(self.started(folder, limit=size))
+            self.look(name, folder)
+            self.finish(name, folder)
+
     def at_steps(self, steps: list[durable.Step], *, every_time: bool) -> None:
         """At each step that the stage comes to, the first time, or each time that it comes to it."""
         for step in steps:
@@ -214,7 +202,7 @@ def tasks(settings: dict, home: Path) -> dict[str, Task]:
     parts = tuple(home / f"part-{i}" for i in range(2))
     lists, whole = home / "lists", home / "analysed"
     run(config)
-    _without_windows(config.out, lists)
+    without_windows(config.out, lists)
     shutil.copytree(config.out, whole)
     weighing = WeightsConfig(dataset=whole, model=model, top_neurons=4)
     if "merge" in settings["kills"]:
@@ -236,20 +224,13 @@ def tasks(settings: dict, home: Path) -> dict[str, Task]:
     return {name: every[name] for name in settings["kills"]}
 
 
-def _without_windows(dataset: Path, copy: Path) -> None:
-    shutil.copytree(dataset, copy)
-    manifest = read_manifest(copy)
-    files = tuple(record for record in manifest.files if record.table != "windows")
-    (copy / MANIFEST_NAME).write_bytes(replace(manifest, files=files).to_json())
-    shutil.rmtree(copy / "windows")
-
-
 def main(settings: dict, home: Path) -> dict[str, dict]:
     torch.set_num_threads(1)  # so that no thread of the parent is missing in a child
     reports = {}
     for name, task in tasks(settings, home).items():
         killing = Killing(name, task, home)
         killing.at_random(settings["kills"][name], random.Random(f"{settings['seed']} {name}"))
+        killing.at_limits(settings["limits"].get(name, []))
         steps = [durable.Step(step) for step in settings["steps"].get(name, [])]
         killing.at_steps(steps, every_time=settings["every_time"])
         reports[name] = vars(killing.report)

@@ -13,6 +13,8 @@ from tests.test_texts_stage import DOCUMENTS, jsonl, model  # noqa: F401
 ROOT = Path(__file__).parent.parent
 SHORT = {"run": 3, "weights": 1, "examples": 1}
 FULL = {"run": 100, "shard": 20, "merge": 20, "weights": 40, "examples": 40, "texts": 40, "publish": 40}
+LIMITS = [200, 5_000, 20_000, 40_000]
+"""Bytes that a file may have: the largest of a run has about 60,000."""
 STEPS_SHORT = [Step.JOURNALED, Step.MOVED]
 """Of a run, the first time that it comes there; the full form is of all stages, every step, every time."""
 
@@ -25,6 +27,7 @@ def test_killed_at_random_times_and_at_each_step(config, model, hub, tmp_path, h
         "source": tmp_path / "source.jsonl",
         "tokenizer": model,
         "kills": how_many(SHORT, FULL),
+        "limits": how_many({"weights": [LIMITS[1]]}, {name: LIMITS for name in FULL if name != "publish"}),
         "steps": how_many({"run": STEPS_SHORT}, {name: list(Step) for name in FULL}),
         "every_time": how_many(0, 1) == 1,
         "seed": 3,
@@ -46,6 +49,8 @@ def test_killed_at_random_times_and_at_each_step(config, model, hub, tmp_path, h
     assert len({published(hub, name) for name in hub.repos}) == ("publish" in reports)
     reached = {step for report in reports.values() for step in report["steps"]}
     assert reached == {step.name for step in how_many(STEPS_SHORT, Step)}
+    assert sum(report["refused"] for report in reports.values()) >= len(settings["limits"])
+    record_property("files that grew too large", sum(report["refused"] for report in reports.values()))
     for name, report in reports.items():
         record_property(f"kills of {name} at random times", report["killed"])
     record_property("kills at named steps", sum(sum(report["steps"].values()) for report in reports.values()))
