@@ -15,8 +15,9 @@ from transformers import LlamaModel
 
 from benchmarks.figures import Figures, summary
 from benchmarks.whole_runs import write_random_texts, write_small_model
-from compute.config import MergeConfig, RunConfig, Shard
+from compute.config import MergeConfig, RunConfig
 from compute.merge import merge
+from compute.options import Shard
 from compute.run import run
 from gluscope_core import open_dataset
 from gluscope_core.dataset import Dataset

@@ -1,26 +1,16 @@
 """A run's state on disk: written whole, marked last, and read back only where every byte is the one written."""
 
-import hashlib
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from compute.config import Shard
-from compute.durable import Step, flush, flush_folder, reached, sha256_of, write_whole
+from compute.durable import read_record, remove_if_empty, write_record
+from compute.options import Shard
+from compute.saved import Marker, Saved
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.state import LayerState
-from gluscope_core.errors import DatasetDamaged, ResumeRefused
-
-_ASSUMED_BYTES_PER_SECOND = 200e6  # before the first checkpoint has been timed
-
-_Record = TypeVar("_Record")
+from gluscope_core.errors import ResumeRefused
 
 States = dict[int, LayerState]
 """By layer."""
@@ -35,15 +25,6 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Marker:
-    """The file that makes a saved state valid."""
-
-    batches_done: int
-    folder: str
-    sha256: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Checkpoint:
     """Where one run, or one part of a run, keeps what it has."""
 
@@ -54,7 +35,7 @@ class Checkpoint:
         self.home.mkdir(parents=True, exist_ok=True)
         found = self.identity()
         if found is None:
-            write_whole(self._identity, _encode(Identity(settings, shard)))
+            write_record(self._identity, Identity(settings, shard))
             return settings
         refuse_other_settings(found.settings, settings, self.home, Strictness.SAME_BYTES)
         if found.shard != shard:
@@ -65,103 +46,45 @@ class Checkpoint:
 
     def begin_again(self, settings: Settings, shard: Shard) -> None:
         """Claims the folder for other settings, nothing having been saved yet."""
-        write_whole(self._identity, _encode(Identity(settings, shard)))
+        write_record(self._identity, Identity(settings, shard))
 
     def identity(self) -> Identity | None:
-        return _decode(self._identity, Identity)
+        return read_record(self._identity, Identity, f"remove {self.home} and run again")
 
     def marker(self) -> Marker | None:
         """What was saved last."""
-        return _decode(self._marker, Marker)
+        return self._saved.marker()
+
+    @property
+    def staged(self) -> Path:
+        """Where the dataset is put together."""
+        return self.home / "staged"
+
+    @property
+    def _saved(self) -> Saved:
+        return Saved(self.home)
 
     @property
     def _identity(self) -> Path:
         return self.home / "run.json"
 
-    @property
-    def _marker(self) -> Path:
-        return self.home / "checkpoint.json"
-
     def save(self, states: States, batches_done: int) -> None:
-        folder = self.home / f"state-{batches_done:09d}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for layer, state in states.items():
-            _save_layer(state, folder / _file_name(layer))
-        flush_folder(folder)
-        reached(Step.STATE_WRITTEN)
-        hashes = {_file_name(layer): sha256_of(folder / _file_name(layer)) for layer in states}
-        write_whole(self._marker, _encode(Marker(batches_done, folder.name, hashes)))
-        reached(Step.CHECKPOINT_MARKED)
-        self._remove_others(folder)
+        self._saved.save({_file_name(layer): state.tensors() for layer, state in states.items()}, batches_done)
 
     def load(self, marker: Marker, layers: Sequence[int]) -> States:
         return {layer: self.load_layer(marker, layer) for layer in layers}
 
     def load_layer(self, marker: Marker, layer: int) -> LayerState:
-        path = self.home / marker.folder / _file_name(layer)
-        if not path.exists() or sha256_of(path) != marker.sha256.get(path.name):
-            raise DatasetDamaged(f"{path} is damaged: remove {self.home} and run again")
-        return LayerState.from_tensors(load_file(path))
+        return LayerState.from_tensors(self._saved.load(marker, _file_name(layer)))
 
-    def _remove_others(self, keep: Path) -> None:
-        for other in self.home.glob("state-*"):
-            if other != keep:
-                shutil.rmtree(other, ignore_errors=True)
-
-
-class Saver:
-    """Saves as often as the measured cost of saving allows."""
-
-    def __init__(
-        self, checkpoint: Checkpoint, share: float, states: States, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._cost = sum(state.nbytes for state in states.values()) / _ASSUMED_BYTES_PER_SECOND
-        self._checkpoint = checkpoint
-        self._share = share
-        self._clock = clock
-        self._last = clock()
-
-    def save_if_due(self, states: States, batches_done: int) -> None:
-        if self._clock() - self._last >= self._cost * (1 - self._share) / self._share:
-            self.save(states, batches_done)
-
-    def save(self, states: States, batches_done: int) -> None:
-        """Nothing where that much is saved already: a state is never written over the one that is marked."""
-        marker = self._checkpoint.marker()
-        if marker is not None and marker.batches_done == batches_done:
-            return
-        begin = self._clock()
-        self._checkpoint.save(states, batches_done)
-        self._last = self._clock()
-        self._cost = self._last - begin
-
-
-def _save_layer(state: LayerState, path: Path) -> None:
-    try:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in state.tensors().items()}, path)
-    except SafetensorError as error:  # how this library reports a full disk
-        raise OSError(f"{path} cannot be written ({error})") from error
-    flush(path)
+    def remove(self) -> None:
+        """All that a run keeps; what other stages keep beside it stays."""
+        for path in (self._identity, self.home / "checkpoint.json"):
+            path.unlink(missing_ok=True)
+        for folder in (self.staged, *self.home.glob("state-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        remove_if_empty(self.home)
 
 
 def _file_name(layer: int) -> str:
     return f"layer_{layer:03d}.safetensors"
-
-
-def _encode(record: object) -> bytes:
-    """JSON under its own SHA-256."""
-    content = msgspec.json.encode(record)
-    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
-
-
-def _decode(path: Path, kind: type[_Record]) -> _Record | None:
-    if not path.exists():
-        return None
-    claimed, _, content = path.read_bytes().partition(b"\n")
-    if hashlib.sha256(content).hexdigest().encode() != claimed:
-        raise DatasetDamaged(f"{path} is damaged: remove {path.parent} and run again")
-    try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.ValidationError as error:
-        raise ResumeRefused(f"{path} is of another release ({error}): remove {path.parent} and run again") from error

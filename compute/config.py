@@ -7,75 +7,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from gluscope_core.errors import BadSettings
+from compute.options import WEIGHT_PARTS, WHOLE, LayersOption, PartsOption, ShardOption, flag, require
 from gluscope_core.vocabulary import Coordinates, SignConvention
-
-WEIGHT_PARTS = ("roles", "tokens", "neighbours", "links")
-"""What `weights` computes beside cosines."""
-
-
-@dataclass(frozen=True, order=True)
-class Shard:
-    """One part of a run: of `count` parts, the one that takes every batch whose number is `index` modulo `count`."""
-
-    index: int
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-        if match is None or int(match[2]) == 0 or int(match[1]) > int(match[2]):
-            raise ValueError(f"{text!r} is not a shard: write i/n, such as 0/4 (0/4 and 4/4 are the same part)")
-        return cls(int(match[1]) % int(match[2]), int(match[2]))
-
-
-def parse_layers(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", text):
-        raise ValueError(f"{text!r} is not a list of layers: write numbers and commas, such as 0,14,29")
-    return tuple(sorted({int(part) for part in text.split(",")}))
-
-
-def parse_parts(text: str) -> tuple[str, ...]:
-    parts = [] if text == "none" else text.split(",")
-    unknown = [part for part in parts if part not in WEIGHT_PARTS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no part: write some of {','.join(WEIGHT_PARTS)}, or none")
-    return tuple(part for part in WEIGHT_PARTS if part in parts)
-
-
-_PartsOption = Annotated[
-    tuple[str, ...],
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="PART,PART,…",
-        instance_from_str=lambda args: parse_parts(args[0]),
-        is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda value: [",".join(value) or "none"],
-    ),
-]
-_ShardOption = Annotated[
-    Shard,
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="I/N",
-        instance_from_str=lambda args: Shard.parse(args[0]),
-        is_instance=lambda value: isinstance(value, Shard),
-        str_from_instance=lambda value: [str(value)],
-    ),
-]
-_LayersOption = Annotated[
-    tuple[int, ...],
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="N,N,…",
-        instance_from_str=lambda args: parse_layers(args[0]),
-        is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda value: [",".join(map(str, value)) or "all"],
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -116,9 +49,9 @@ class TextsConfig:
 
     def __post_init__(self) -> None:
         for name in ("max_length", "tokens"):
-            _require(getattr(self, name) >= 1, f"{_flag(name)} {getattr(self, name)}: must be at least 1")
-        _require(self.scan is None or self.scan >= 1, "--scan: must be at least 1")
-        _require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
+        require(self.scan is None or self.scan >= 1, "--scan: must be at least 1")
+        require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
 
 
 @dataclass(frozen=True)
@@ -145,11 +78,11 @@ class RunConfig:
     """Positions at which gate and in of every neuron are kept."""
     skip_first: int = 0
     """Positions left out at the start of each text; 1 leaves out the BOS token."""
-    layers: _LayersOption = ()
+    layers: LayersOption = ()
     """Layers to record; all by default."""
     batch_tokens: int | None = None
     """Tokens in a batch, padding included; by default 4096 on a CPU, 32768 on a GPU."""
-    shard: _ShardOption = Shard(0, 1)
+    shard: ShardOption = WHOLE
     """Compute one part of the run, to be joined with the others by `merge`."""
     device: str | None = None
     """Torch device; by default the GPU where there is one."""
@@ -169,12 +102,12 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, low in {"top_k": 1, "random_k": 0, "window": 1, "samples": 0, "skip_first": 0}.items():
-            _require(getattr(self, name) >= low, f"{_flag(name)} {getattr(self, name)}: must be at least {low}")
-        _require(self.top_k <= 1024 and self.random_k <= 1024, "--top-k and --random-k: at most 1024")
-        _require(self.window <= 4096, "--window: at most 4096")
-        _require(self.batch_tokens is None or self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
-        _require(0 < self.checkpoint_share <= 1, "--checkpoint-share: must be above 0 and at most 1")
-        _require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+            require(getattr(self, name) >= low, f"{flag(name)} {getattr(self, name)}: must be at least {low}")
+        require(self.top_k <= 1024 and self.random_k <= 1024, "--top-k and --random-k: at most 1024")
+        require(self.window <= 4096, "--window: at most 4096")
+        require(self.batch_tokens is None or self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
+        require(0 < self.checkpoint_share <= 1, "--checkpoint-share: must be above 0 and at most 1")
+        require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
 
     @property
     def convention(self) -> SignConvention:
@@ -196,7 +129,7 @@ class WeightsConfig:
     """Hub id, local folder, or .gguf file; by default what a dataset names, where that is on the Hub."""
     out: Path | None = None
     """Folder for a dataset of its own."""
-    parts: _PartsOption = WEIGHT_PARTS
+    parts: PartsOption = WEIGHT_PARTS
     """What to compute beside cosines, norms and IO classes; `none` for nothing else."""
     sign_convention: Literal["aligned", "raw"] = "aligned"
     """As for `run`; a dataset's own is kept."""
@@ -232,16 +165,16 @@ class WeightsConfig:
     def __post_init__(self) -> None:
         alone = self.model is not None and self.out is not None and self.dataset is None
         added = self.dataset is not None and self.out is None
-        _require(
+        require(
             self.model is not None if self.plan else alone or added,
             "weights: give --model M for a plan, else either --dataset DIR, or --model M and --out DIR",
         )
-        _require(0 < self.threshold < 1, "--threshold: must be between 0 and 1")
+        require(0 < self.threshold < 1, "--threshold: must be between 0 and 1")
         for name, most in {"top_tokens": 1024, "top_neurons": 1024, "related": 256}.items():
-            _require(1 <= getattr(self, name) <= most, f"{_flag(name)}: must be from 1 to {most}")
+            require(1 <= getattr(self, name) <= most, f"{flag(name)}: must be from 1 to {most}")
         for name in ("partition_share", "entropy_share", "attention_cosine"):
-            _require(0 < getattr(self, name) <= 1, f"{_flag(name)}: must be above 0 and at most 1")
-        _require(self.entropy_directions is None or self.entropy_directions >= 1, "--entropy-directions: at least 1")
+            require(0 < getattr(self, name) <= 1, f"{flag(name)}: must be above 0 and at most 1")
+        require(self.entropy_directions is None or self.entropy_directions >= 1, "--entropy-directions: at least 1")
 
 
 @dataclass(frozen=True)
@@ -275,8 +208,8 @@ class ExamplesConfig:
     """Of the model, on the Hub."""
 
     def __post_init__(self) -> None:
-        _require(self.neurons, "--neurons: name at least one, such as 31.9634")
-        _require(self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
+        require(self.neurons, "--neurons: name at least one, such as 31.9634")
+        require(self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -308,7 +241,7 @@ class SiteConfig:
     """Of the signs that are shown; by default the dataset's own."""
 
     def __post_init__(self) -> None:
-        _require(self.neurons, "--neurons: name at least one, such as 31.9634")
+        require(self.neurons, "--neurons: name at least one, such as 31.9634")
 
 
 @dataclass(frozen=True)
@@ -354,16 +287,7 @@ class PublishConfig:
     """Only say what would be sent."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             re.fullmatch(r"[\w.-]+/[\w.-]+", self.repo_id) is not None,
             f"{self.repo_id!r} is no id on the Hub: write user/name, or organisation/name",
         )
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _require(holds: object, message: str) -> None:
-    if not holds:
-        raise BadSettings(message)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import msgspec
 
-from gluscope_core.errors import DatasetDamaged, FolderBusy, ResumeRefused
+from gluscope_core.errors import DatasetDamaged, DatasetNotFound, FolderBusy, ResumeRefused
 from gluscope_core.manifest import JOURNAL_NAME
 
 OWN_PREFIX = ".gluscope."
@@ -20,6 +21,9 @@ OWN_PREFIX = ".gluscope."
 LOCK_NAME = f"{OWN_PREFIX}lock"
 PROGRESS = "progress"
 """Folder within a dataset's: everything of an unfinished run."""
+
+
+_Record = TypeVar("_Record")
 
 
 class Step(StrEnum):
@@ -34,6 +38,7 @@ class Step(StrEnum):
     MOVED = "one staged file moved"
     REMOVED = "old files removed"
     COMMITTED = "journal removed"
+    SENT = "commit sent to the Hub"
 
 
 def reached(step: Step) -> None:
@@ -50,6 +55,35 @@ def write_whole(path: Path, content: bytes) -> None:
     reached(Step.FILE_WRITTEN)
     move(aside, path)
     reached(Step.FILE_REPLACED)
+
+
+def write_record(path: Path, record: object) -> None:
+    """JSON under its own SHA-256."""
+    write_sealed(path, msgspec.json.encode(record))
+
+
+def read_record(path: Path, kind: type[_Record], remedy: str) -> _Record | None:
+    """None where there is none."""
+    content = read_sealed(path, remedy)
+    if content is None:
+        return None
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise ResumeRefused(f"{path} is of another release ({error}): {remedy}") from error
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    write_whole(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_sealed(path: Path, remedy: str) -> bytes | None:
+    if not path.exists():
+        return None
+    claimed, _, content = path.read_bytes().partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != claimed:
+        raise DatasetDamaged(f"{path} is damaged: {remedy}")
+    return content
 
 
 def move(source: Path, target: Path) -> None:
@@ -75,6 +109,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def remove_work(folder: Path, stage: str) -> None:
+    """All that a stage kept in a dataset's folder while it was unfinished."""
+    shutil.rmtree(folder / PROGRESS / stage, ignore_errors=True)
+    remove_if_empty(folder / PROGRESS)
+
+
 def refuse_strangers(folder: Path) -> None:
     """Refuses a folder that holds something which no stage of ours left there."""
     names = sorted(path.name for path in folder.iterdir())
@@ -97,7 +142,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 def _take_lock(path: Path) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DatasetNotFound(f"{path.parent} does not exist: give the folder of a dataset") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -115,12 +163,18 @@ class _Journal:
     names: tuple[str, ...]
     obsolete: tuple[str, ...]
 
+    @property
+    def stays_inside(self) -> bool:
+        paths = [PurePosixPath(each) for each in (self.staged, *self.names, *self.obsolete)]
+        return not any(path.is_absolute() or ".." in path.parts for path in paths)
 
-def _read_journal(path: Path) -> _Journal:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=_Journal)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise DatasetDamaged(f"{path} is damaged ({error}): remove the folder and compute it again") from error
+
+def _read_journal(path: Path) -> _Journal | None:
+    remedy = "fetch the dataset again, or remove its folder and compute it again"
+    journal = read_record(path, _Journal, remedy)
+    if journal is not None and not journal.stays_inside:
+        raise DatasetDamaged(f"{path} names files outside of the dataset: {remedy}")
+    return journal
 
 
 def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[str] = ()) -> None:
@@ -132,7 +186,7 @@ def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[
         flush_folder(parent)
     reached(Step.STAGED)
     journal = _Journal(str(staged.relative_to(folder)), tuple(names), tuple(obsolete))
-    write_whole(folder / JOURNAL_NAME, msgspec.json.encode(journal))
+    write_record(folder / JOURNAL_NAME, journal)
     reached(Step.JOURNALED)
     complete(folder)
 
@@ -140,9 +194,9 @@ def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[
 def complete(folder: Path) -> bool:
     """Completes a commit that was cut off; False where there is none."""
     path = folder / JOURNAL_NAME
-    if not path.exists():
-        return False
     journal = _read_journal(path)
+    if journal is None:
+        return False
     staged = folder / journal.staged
     for name in journal.names:
         target = folder / name

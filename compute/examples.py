@@ -1,39 +1,45 @@
 """The stage `examples`: what is around the examples of chosen neurons, added to a dataset that has only their lists."""
 
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
-from compute.durable import PROGRESS, commit, complete, locked
+from compute.durable import PROGRESS, commit, complete, locked, remove_work
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel, load_model
-from compute.models import describe_model, find_model_of, load_config, refuse_other_model
+from compute.models import describe_model, find_model_of, load_config, load_tokenizer, refuse_other_model
 from compute.neuron_choice import choose_neurons, neurons_in
 from compute.placement import choose_device
 from compute.progress import say
 from compute.revisit import Revisited, Scope, revisit
 from compute.rows import packed_windows
-from compute.token_texts import TokenTexts, fingerprint, read_texts
+from compute.saved import Work
+from compute.settings import current_environment
+from compute.stopping import StopRequest, heeding_stops
+from compute.token_texts import TextsOrigin, TokenTexts, fingerprint, read_texts
 from compute.write import write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.errors import BadSettings, ModelRefused, TextsUnusable
+from gluscope_core.errors import BadSettings, ModelRefused, Stopped, TextsUnusable
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, TEXTS_TABLE, WINDOWS_TABLE, Table
 from gluscope_core.vocabulary import LISTS, Field, SignConvention
 
 STAGE = "examples"
 _AT_ONCE = 64
 """Neurons between two commits. They share texts, and what is done stays done."""
-_STAGED = "examples"
+CHECKPOINT_SHARE = 0.05
+"""Of the time that saving what is done may take."""
 _WINDOW = 32
 """Where a dataset does not say how wide its windows are."""
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -47,6 +53,13 @@ class _Task:
     model: GatedModel
     texts: TokenTexts
     scope: Scope
+    record: ModelRecord
+    environment: EnvironmentRecord
+
+    @property
+    def home(self) -> Path:
+        """Of what is unfinished."""
+        return self.folder / PROGRESS / STAGE
 
 
 def examples(config: ExamplesConfig) -> None:
@@ -62,13 +75,14 @@ def examples(config: ExamplesConfig) -> None:
         if len(left) < len(wanted):
             say(f"{folder}: {len(wanted) - len(left)} of {len(wanted)} neurons are there already")
         if not left:
+            remove_work(folder, STAGE)
             return
         _refuse_without_lists(dataset, left)
         begun = time.monotonic()
         task = _prepare(config, dataset, deepest=left[-1].layer)
         loaded = time.monotonic()
-        worst = max(_add(task, left[at : at + _AT_ONCE]) for at in range(0, len(left), _AT_ONCE))
-        shutil.rmtree(folder / PROGRESS, ignore_errors=True)
+        worst = _add_all(task, left)
+        remove_work(folder, STAGE)
     seconds = (time.monotonic() - loaded) / len(left)
     say(
         f"{folder}: {len(left)} neurons added, {seconds:.2g} s each after {loaded - begun:.0f} s for the model; "
@@ -98,9 +112,12 @@ def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
     texts = _texts(config, dataset).cut(record.context)
     texts.check_vocabulary(record.vocab_size)
     _refuse_other_texts(manifest, texts, config.dataset)
+    if config.texts is not None and (origin := TextsOrigin.read(config.texts)) is not None:
+        origin.refuse_other_vocabulary(config.texts, source.id, load_tokenizer(source, loaded))
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
-    return _Task(config.dataset, load_model(source, loaded, record, deepest, device), texts, scope)
+    model = load_model(source, loaded, record, deepest, device)
+    return _Task(config.dataset, model, texts, scope, record, current_environment(device))
 
 
 def _texts(config: ExamplesConfig, dataset: Dataset) -> TokenTexts:
@@ -121,12 +138,31 @@ def _refuse_other_texts(manifest: Manifest, texts: TokenTexts, folder: Path) -> 
         )
 
 
-def _add(task: _Task, neurons: list[NeuronId]) -> float:
+def _add_all(task: _Task, neurons: list[NeuronId]) -> float:
+    """How far the model is from the lists at most."""
+    worst = 0.0
+    with heeding_stops() as stop:
+        for at in range(0, len(neurons), _AT_ONCE):
+            if stop.by:
+                raise Stopped(f"{stop.by.name}: {at} of {len(neurons)} neurons are added")
+            worst = max(worst, _add(task, neurons[at : at + _AT_ONCE], stop))
+    return worst
+
+
+def _work(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> Work:
+    """In a folder of its own, so that what was begun with other neurons or settings is not taken for it."""
+    about = (task.record, fingerprint(task.texts.ids, task.texts.bounds), neurons, task.scope, task.environment)
+    name = hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:16]
+    return Work(task.home / name, stop, CHECKPOINT_SHARE)
+
+
+def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> float:
     """Adds some neurons; how far the model is from the lists at most."""
     dataset = open_dataset(task.folder)
     listed = Listed.of({neuron: dataset.examples(*neuron) for neuron in neurons})
     _refuse_texts_beyond(listed, task.texts)
-    found = revisit(task.model, listed, _turned(dataset, neurons), task.texts, task.scope)
+    work = _work(task, neurons, stop)
+    found = revisit(task.model, listed, _turned(dataset, neurons), task.texts, task.scope, work=work)
     errors = found.errors(listed)
     _refuse_misfits(listed, errors)
     ids = tuple(np.array(part) for part in zip(*neurons, strict=True))
@@ -134,7 +170,8 @@ def _add(task: _Task, neurons: list[NeuronId]) -> float:
     changed = [(WINDOWS_TABLE, *each) for each in _with_rows(dataset, WINDOWS_TABLE, windows)]
     if (listed.positions == UNKNOWN).any():
         changed += [(EXAMPLES_TABLE, *each) for each in _located(dataset, listed, found)]
-    _commit(task.folder, dataset.manifest, changed)
+    _commit(task, dataset.manifest, changed)
+    shutil.rmtree(task.home, ignore_errors=True)
     return float(errors.max(initial=0))
 
 
@@ -198,8 +235,8 @@ def _files_of(dataset: Dataset, table: Table, layers: list[int]) -> dict[str, li
     return files
 
 
-def _commit(folder: Path, old: Manifest, changed: list[tuple[Table, str, pa.Table]]) -> None:
-    staged = folder / PROGRESS / _STAGED
+def _commit(task: _Task, old: Manifest, changed: list[tuple[Table, str, pa.Table]]) -> None:
+    staged = task.home / "staged"
     shutil.rmtree(staged, ignore_errors=True)
     new = [write_table(staged, path, table, [rows]) for table, path, rows in changed]
     written = {record.path for record in new}
@@ -212,4 +249,4 @@ def _commit(folder: Path, old: Manifest, changed: list[tuple[Table, str, pa.Tabl
         (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
         names.append(CARD_NAME)
     (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
-    commit(folder, staged, [*names, MANIFEST_NAME])
+    commit(task.folder, staged, [*names, MANIFEST_NAME])

@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
-from compute.checkpoint import Checkpoint, Identity, Marker
+from compute.checkpoint import Checkpoint, Identity
 from compute.config import MergeConfig
 from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
 from compute.durable import PROGRESS, complete, locked
 from compute.progress import say
-from compute.run import STAGED, is_finished
+from compute.run import is_finished
+from compute.saved import Marker
 from compute.settings import Strictness, refuse_other_settings
 from compute.state import LayerState
 from compute.token_texts import fingerprint, read_texts
@@ -32,11 +33,12 @@ def merge(config: MergeConfig) -> None:
         if is_finished(config.out, settings):
             say(f"{config.out} is complete already")
             return
-        if Checkpoint(config.out / PROGRESS).identity() is not None:
+        own = Checkpoint(config.out / PROGRESS)
+        if own.identity() is not None:
             raise ResumeRefused(f"{config.out} holds an unfinished run: choose a new folder for --out")
-        staged = config.out / PROGRESS / STAGED
+        staged = own.staged
         shutil.rmtree(staged, ignore_errors=True)
-        copy_inputs([checkpoint.home / STAGED for checkpoint, _, _ in parts], staged)
+        copy_inputs([checkpoint.staged for checkpoint, _, _ in parts], staged)
         texts = read_texts(staged_texts(staged))
         if fingerprint(texts.ids, texts.bounds) != settings.texts.fingerprint:
             raise DatasetDamaged(f"{parts[0][0].home}: its texts are not those that were run: repeat that part")
@@ -46,7 +48,7 @@ def merge(config: MergeConfig) -> None:
             return reduce(LayerState.merge, states)
 
         write_dataset(config.out, staged, settings, texts, joined)
-        shutil.rmtree(config.out / PROGRESS)
+        own.remove()
     say(f"{config.out}: complete, joined from {len(parts)} parts")
 
 
@@ -70,8 +72,8 @@ def _read_part(folder: Path) -> _Part:
     if identity is None or marker is None:
         raise DatasetNotFound(f"{folder} holds no part of a run: compute it with `run --shard`")
     own = range(identity.settings.run.batches)[identity.shard.index :: identity.shard.count]
-    if marker.batches_done != len(own):
+    if marker.done != len(own):
         raise DatasetNotFound(
-            f"{folder}: part {identity.shard} has {marker.batches_done} of {len(own)} batches: repeat its `run`"
+            f"{folder}: part {identity.shard} has {marker.done} of {len(own)} batches: repeat its `run`"
         )
     return checkpoint, identity, marker

@@ -10,9 +10,10 @@ from transformers import PretrainedConfig
 
 from compute.batches import BatchPlan, plan_batches, plan_fingerprint
 from compute.chance import sample_positions
-from compute.config import RunConfig, Shard
+from compute.config import RunConfig
 from compute.kernels import compiler_works
 from compute.models import ModelSource, describe_model, find_model, has_tokenizer, load_config
+from compute.options import Shard
 from compute.placement import choose_device
 from compute.progress import say
 from compute.settings import Settings, current_settings

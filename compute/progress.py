@@ -35,6 +35,6 @@ def token_bar(total: int, done: int, what: str = "run") -> Iterator[tqdm]:
 
 
 @contextmanager
-def step_bar(what: str, steps: int) -> Iterator[tqdm]:
-    with tqdm(total=steps, desc=what, file=sys.stderr, mininterval=1) as bar:
+def step_bar(what: str, steps: int, done: int = 0) -> Iterator[tqdm]:
+    with tqdm(total=steps, initial=done, desc=what, file=sys.stderr, mininterval=1) as bar:
         yield bar

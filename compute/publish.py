@@ -13,10 +13,11 @@ from huggingface_hub.utils.sha import git_hash
 
 from compute.card import CARD_NAME, NOTICES_NAME, card, completed
 from compute.config import PublishConfig
-from compute.durable import locked, sha256_of
+from compute.durable import Step, locked, reached, sha256_of
 from compute.progress import say
+from compute.stopping import StopRequest, heeding_stops
 from gluscope_core.dataset import open_dataset
-from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable
+from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable, Stopped
 from gluscope_core.hub_errors import explained
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import TABLES
@@ -72,7 +73,8 @@ def publish(config: PublishConfig) -> None:
                 return
             _check_against_manifest(config.dataset, plan)
             _make(config, target)
-            _send(config.dataset, manifest, target, plan)
+            with heeding_stops() as stop:
+                _send(config.dataset, manifest, target, plan, stop)
             _confirm(config, manifest)
     say(f"Published: {constants.ENDPOINT}/datasets/{config.repo_id}")
 
@@ -161,7 +163,7 @@ def _make(config: PublishConfig, target: _Target) -> None:
         api.create_branch(target.repo_id, branch=target.branch, repo_type=_DATASET, exist_ok=True)
 
 
-def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan) -> None:
+def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan, stop: StopRequest) -> None:
     """In one commit where that is not too large. Else the manifest that is there goes with the first and comes back
     with the last, so that nobody reads half of one version and half of another."""
     batches = plan.batches or [[]]
@@ -180,7 +182,10 @@ def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan) -> Non
             operations += [CommitOperationAdd(path, content) for path, content in documents.items()]
         part = f"part {number} of {len(batches)}" if len(batches) > 1 else "whole"
         _commit(target, operations, f"{manifest.model.id}, {part}")
+        reached(Step.SENT)
         say(f"  commit {number} of {len(batches)} done")
+        if stop.by and not last:
+            raise Stopped(f"{stop.by.name}: {number} of {len(batches)} commits are done")
 
 
 def _commit(target: _Target, operations: list[CommitOperationAdd | CommitOperationDelete], message: str) -> None:

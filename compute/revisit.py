@@ -14,9 +14,9 @@ from compute.batches import BatchPlan, make_batch, plan_batches
 from compute.kernels import cut_windows
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel
-from compute.progress import token_bar
 from compute.reduce import Act, by_quantity, usable
 from compute.rows import PackedEntries
+from compute.saved import Work
 from compute.token_texts import TokenTexts
 from compute.windows import tokens_before
 from gluscope_core.vocabulary import LISTS, QUANTITIES
@@ -62,19 +62,27 @@ class Revisited:
         return np.where(np.isnan(off), np.inf, off)
 
 
-def revisit(model: GatedModel, listed: Listed, turned: np.ndarray, texts: TokenTexts, scope: Scope) -> Revisited:
+def revisit(
+    model: GatedModel,
+    listed: Listed,
+    turned: np.ndarray,
+    texts: TokenTexts,
+    scope: Scope,
+    *,
+    work: Work | None = None,
+) -> Revisited:
     """`turned`: which neurons have the sign of w_in and w_out changed. A text is run up to the last token that is
     needed of it, and a batch up to the deepest layer."""
     needed = texts.cut_each(_tokens_needed(listed, texts.lengths, scope.window))
     plan = _plan(listed, needed.lengths, scope.batch_tokens)
     visit = _Visit(listed, turned, scope)
-    with visit.attached(model), token_bar(len(needed.ids), 0, "examples") as bar, torch.inference_mode():
-        for chosen in plan:
+    tokens = [int(needed.lengths[chosen].sum()) for chosen in plan]
+    with visit.attached(model), torch.inference_mode():
+        for chosen in (work or Work()).through("examples", plan, visit.tensors(), tokens):
             batch = make_batch(needed, chosen, scope.skip_first, seed=0).to(model.input_device)
             visit.begin(chosen, batch.lengths)
             with suppress(_DeepEnough):
                 model.decoder(input_ids=batch.ids, use_cache=False)
-            bar.update(int(needed.lengths[chosen].sum()))
     return Revisited(*(each.numpy() for each in (visit.positions, visit.computed, visit.gate, visit.linear)))
 
 
@@ -119,6 +127,15 @@ class _Visit:
         self._row = np.concatenate([np.arange(len(each)) for each in self._neurons.values()])[owners]
         self._ids = torch.tensor([each.neuron for each in listed.ids])
         self._signs = torch.from_numpy(np.where(turned, -1.0, 1.0)).float()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that batches change."""
+        return {
+            "positions": self.positions,
+            "computed": self.computed,
+            "gate": self.gate,
+            "linear": self.linear,
+        }
 
     @contextmanager
     def attached(self, model: GatedModel) -> Iterator[None]:

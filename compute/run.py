@@ -10,7 +10,7 @@ from torch import Tensor
 
 from compute.batches import make_batch
 from compute.budget import budget_of
-from compute.checkpoint import Checkpoint, Saver, States
+from compute.checkpoint import Checkpoint, States
 from compute.config import RunConfig
 from compute.dataset_writer import stage_inputs, write_dataset
 from compute.durable import PROGRESS, complete, locked, refuse_strangers
@@ -21,15 +21,15 @@ from compute.placement import choose_homes
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
 from compute.room import is_halving_of, is_out_of_memory, refuse_small_disk
+from compute.saved import Saver
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.stopping import heeding_stops
+from compute.token_texts import TextsOrigin
 from compute.verify import check_files
 from compute.watch import Watch
 from gluscope_core.errors import DatasetDamaged, OutOfMemory, ResumeRefused, Stopped
 from gluscope_core.manifest import MANIFEST_NAME, ModelRecord, read_manifest
 from gluscope_core.vocabulary import SignConvention
-
-STAGED = "staged"
 
 
 def run(config: RunConfig) -> None:
@@ -40,22 +40,23 @@ def run(config: RunConfig) -> None:
         if is_finished(config.out, plan.settings):
             say(f"{config.out} is complete already")
             return
-        progress = config.out / PROGRESS
         tokenizer = load_tokenizer(plan.source, plan.config)
+        if (origin := TextsOrigin.read(config.texts)) is not None:
+            origin.refuse_other_vocabulary(config.texts, plan.source.id, tokenizer)
         if tokenizer is None:
             say(f"{plan.source.id} comes without a tokenizer: the vocabulary holds ids")
-        checkpoint = Checkpoint(progress)
+        checkpoint = Checkpoint(config.out / PROGRESS)
         plan = replace(plan, settings=checkpoint.begin(plan.settings, plan.shard))
         torch.set_num_threads(plan.settings.environment.threads)  # the sums of a float32 product depend on it
         refuse_small_disk(config.out, budget_of(plan).disk_bytes)
-        shutil.rmtree(progress / STAGED, ignore_errors=True)
-        stage_inputs(progress / STAGED, plan.texts, plan.settings.model.vocab_size, tokenizer)
+        shutil.rmtree(checkpoint.staged, ignore_errors=True)
+        stage_inputs(checkpoint.staged, plan.texts, plan.settings.model.vocab_size, tokenizer)
         plan, states = _compute_in_memory(plan, checkpoint, config)
         if plan.shard.count > 1:
             say(f"{config.out}: part {plan.shard} is complete; join all parts with `merge`")
             return
-        write_dataset(config.out, progress / STAGED, plan.settings, plan.texts, states.__getitem__)
-        shutil.rmtree(progress)
+        write_dataset(config.out, checkpoint.staged, plan.settings, plan.texts, states.__getitem__)
+        checkpoint.remove()
     counted, layers = plan.settings.run.counted_tokens, len(plan.layers)
     say(f"{config.out}: complete, {counted:,} tokens counted, {layers} layers")
 
@@ -91,7 +92,7 @@ def is_finished(folder: Path, settings: Settings) -> bool:
         )
         for violation in check_files(folder):
             raise DatasetDamaged(f"{folder}: {violation}: remove the folder and repeat the command")
-        shutil.rmtree(folder / PROGRESS, ignore_errors=True)
+        Checkpoint(folder / PROGRESS).remove()
         return True
     refuse_strangers(folder)
     return False
@@ -136,7 +137,7 @@ def _halved(plan: Plan, config: RunConfig, checkpoint: Checkpoint, problem: str)
 def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     """The states of all recorded layers once every batch has been seen, from the last checkpoint on."""
     marker = checkpoint.marker()
-    if marker is not None and marker.batches_done == len(plan.own_batches):
+    if marker is not None and marker.done == len(plan.own_batches):
         return checkpoint.load(marker, plan.layers)
     model = load_model(plan.source, plan.config, plan.settings.model, plan.layers[-1], plan.device)
     flipped = _apply_convention(plan, model)
@@ -150,8 +151,8 @@ def _compute(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> States:
     watch = Watch(states, kernels.compiled() if plan.settings.run.compiled else kernels, plan.sampled, plan.first_text)
     for layer in plan.layers:
         watch.attach(layer, model.mlps[layer])
-    saver = Saver(checkpoint, config.checkpoint_share, states)
-    _feed(plan, model, watch, saver, marker.batches_done if marker else 0)
+    saver = Saver(checkpoint, config.checkpoint_share, sum(state.nbytes for state in states.values()))
+    _feed(plan, model, watch, saver, marker.done if marker else 0)
     return watch.states
 
 

@@ -3,6 +3,8 @@
 import platform
 from dataclasses import dataclass, fields
 from enum import Enum
+from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import torch
@@ -12,6 +14,9 @@ import gluscope_core
 from gluscope_core.errors import ResumeRefused
 from gluscope_core.manifest import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
 from gluscope_core.schema import FORMAT_VERSION
+
+_Begun = TypeVar("_Begun")
+"""A dataclass of what decides the bytes of some work."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,30 @@ class Strictness(Enum):
 
 def refuse_other_settings(found: Settings, wanted: Settings, where: object, strictness: Strictness) -> None:
     """Names every setting that differs, with both values."""
+    remedy = "Repeat that run's command, or choose another --out"
+    _refuse(found, wanted, strictness.value, f"{where} holds a run", remedy)
+
+
+def refuse_other_work(found: _Begun, wanted: _Begun, where: Path, what: str) -> None:
+    """The same for what a stage has begun to add to a dataset."""
+    remedy = f"Repeat that command, or remove {where} to begin anew"
+    _refuse(found, wanted, Strictness.SAME_BYTES.value, f"{where} holds {what}, unfinished,", remedy)
+
+
+def _refuse(found: _Begun, wanted: _Begun, may_differ: frozenset[str], holds: str, remedy: str) -> None:
     differing = [
-        f"{part.name}.{key} was {old!r}, is {new!r}"
-        for part in fields(Settings)
-        for key, old, new in _pairs(getattr(found, part.name), getattr(wanted, part.name))
-        if old != new and f"{part.name}.{key}" not in strictness.value
+        f"{name} was {old!r}, is {new!r}"
+        for part in fields(found)  # pyright: ignore[reportArgumentType]
+        for name, old, new in _pairs(part.name, getattr(found, part.name), getattr(wanted, part.name))
+        if old != new and name not in may_differ
     ]
     if differing:
-        raise ResumeRefused(
-            f"{where} holds a run with other settings: {'; '.join(differing)}. "
-            "Repeat that run's command, or choose another --out"
-        )
+        raise ResumeRefused(f"{holds} with other settings: {'; '.join(differing)}. {remedy}")
 
 
-def _pairs(found: object, wanted: object) -> list[tuple[str, object, object]]:
+def _pairs(name: str, found: object, wanted: object) -> list[tuple[str, object, object]]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return [(f"{name}.{key}", found.get(key), wanted.get(key)) for key in sorted({*found, *wanted})]
     if not hasattr(found, "__dataclass_fields__"):
-        return [("", found, wanted)]
-    return [(key, old, getattr(wanted, key)) for key, old in vars(found).items()]
+        return [(name, found, wanted)]
+    return [(f"{name}.{key}", old, getattr(wanted, key)) for key, old in vars(found).items()]

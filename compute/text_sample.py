@@ -5,6 +5,7 @@ as many as it takes to reach the wanted number of tokens: so one pass over the s
 sample, and the same one however often it is cut off and begun again."""
 
 import heapq
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compute.chance import lots
-from compute.durable import write_whole
+from compute.durable import read_sealed, write_sealed
 from gluscope_core.errors import ResumeRefused
 
 
@@ -91,14 +92,15 @@ class SampleOnDisk:
         rows = [{**vars(each), "ids": [ids.tolist() for ids in each.ids]} for each in sample.in_order()]
         table = pa.Table.from_pylist(rows, schema=_CHECKPOINT_SCHEMA).replace_schema_metadata(about)
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-        write_whole(self._path, sink.getvalue().to_pybytes())
+        pq.write_table(table, sink, compression="zstd")
+        write_sealed(self._path, sink.getvalue().to_pybytes())
 
     def load(self, sample: Sample, seed: int) -> tuple[Sample, Counts]:
         """The sample as it was saved last, or as given."""
-        if not self._path.exists():
+        content = read_sealed(self._path, f"remove {self.home} and repeat the command")
+        if content is None:
             return sample, Counts()
-        table = pq.read_table(self._path, page_checksum_verification=True)
+        table = pq.read_table(pa.BufferReader(content))
         about = table.schema.metadata
         refuse_other_texts(msgspec.json.decode(about[b"settings"], type=dict[str, str]), self.settings, self.home)
         drawn = lots(table.column("number").to_numpy(), seed)
@@ -107,9 +109,12 @@ class SampleOnDisk:
             sample.add(Document(row["number"], lot, ids, tuple(row["strings"]), row["source"], row["cut"]))
         return sample, msgspec.json.decode(about[b"counts"], type=Counts)
 
+    def remove(self) -> None:
+        shutil.rmtree(self.home, ignore_errors=True)
+
     @property
     def _path(self) -> Path:
-        return self.home / "sample.parquet"
+        return self.home / "sample"
 
 
 def refuse_other_texts(found: dict[str, str], wanted: dict[str, str], where: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokeni
 
 from compute.chance import lots
 from compute.config import TextsConfig
-from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
+from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers, sha256_of
 from compute.models import find_model, load_config, load_tokenizer
 from compute.progress import record_bar, say
+from compute.room import refuse_small_disk
 from compute.sources import Record, Source, open_source, without_half_pairs
 from compute.stopping import heeding_stops
 from compute.text_sample import Counts, Document, Sample, SampleOnDisk, refuse_other_texts
-from compute.token_texts import ORIGIN_NAME, TextsOrigin
+from compute.token_texts import ORIGIN_NAME, TextsOrigin, vocabulary_fingerprint
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import BadSettings, Stopped, TextsUnusable
 
@@ -30,6 +31,10 @@ _PATH = "texts_000.parquet"
 _STAGED = "staged"
 _ROWS_PER_GROUP = 1024
 _RECORDS_PER_CHECKPOINT = 200_000
+_BYTES_OF_TOKEN = 6
+"""Its id and its text, compressed."""
+_EXPANDS = 8
+"""At most so many times as large as its files are the tokens of a source, which may be compressed."""
 
 _SCHEMA = pa.schema(
     [
@@ -66,15 +71,25 @@ def texts(config: TextsConfig) -> None:
             say(f"{config.out} is complete already")
             return
         progress = SampleOnDisk(config.out / PROGRESS, settings)
+        refuse_small_disk(config.out, _bytes_needed(config))
         sample, counts = progress.load(Sample(config.tokens), config.seed)
         _take_up(source, _Tokenising(tokenizer, start, config), sample, counts, progress)
         if not sample.kept:
             raise TextsUnusable(f"{source.id}: none of {counts.seen} documents has text in {config.text_column!r}")
-        origin = _origin(sample, counts, source, settings)
+        origin = _origin(sample, counts, source, settings, vocabulary_fingerprint(tokenizer))
         _write(config.out, sample, origin)
-        shutil.rmtree(config.out / PROGRESS, ignore_errors=True)
+        progress.remove()
     for line in _summary(config, origin):
         say(line)
+
+
+def _bytes_needed(config: TextsConfig) -> float:
+    """Two checkpoints, of which one replaces the other, and what is written; of a local source no more than it has."""
+    wanted = _BYTES_OF_TOKEN * config.tokens
+    source = Path(config.source)
+    files = [source] if source.is_file() else source.rglob("*")
+    there = sum(each.stat().st_size for each in files if each.is_file())
+    return 3.0 * (min(wanted, _EXPANDS * there) if source.exists() else wanted)
 
 
 def _summary(config: TextsConfig, origin: TextsOrigin) -> Iterator[str]:
@@ -175,12 +190,14 @@ def _is_finished(folder: Path, settings: dict[str, str]) -> bool:
     found = TextsOrigin.read(folder)
     if found is not None:
         refuse_other_texts(found.settings, settings, folder)
+        found.check_files(folder)
+        SampleOnDisk(folder / PROGRESS, settings).remove()
         return True
     refuse_strangers(folder)
     return False
 
 
-def _origin(sample: Sample, counts: Counts, source: Source, settings: dict[str, str]) -> TextsOrigin:
+def _origin(sample: Sample, counts: Counts, source: Source, settings: dict[str, str], vocabulary: str) -> TextsOrigin:
     kept = sample.in_order()
     return TextsOrigin(
         id=source.id,
@@ -195,6 +212,7 @@ def _origin(sample: Sample, counts: Counts, source: Source, settings: dict[str, 
         empty=counts.empty,
         unreadable=counts.unreadable,
         settings=settings,
+        vocabulary=vocabulary,
     )
 
 
@@ -209,5 +227,6 @@ def _write(folder: Path, sample: Sample, origin: TextsOrigin) -> None:
             strings = [string for each in some for string in each.strings]
             sources = [each.source for each in some for _ in each.ids]
             writer.write_table(pa.table([ids, strings, sources], schema=_SCHEMA))
+    origin = replace(origin, files={_PATH: sha256_of(staged / _PATH)})
     (staged / ORIGIN_NAME).write_bytes(origin.to_json())
     commit(folder, staged, [_PATH, ORIGIN_NAME])

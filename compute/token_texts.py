@@ -2,18 +2,21 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from compute.durable import sha256_of
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import TextsUnusable
 
 ORIGIN_NAME = "texts.json"
+_WRITE_AGAIN = "remove the folder and repeat `texts`"
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,18 @@ class TextsOrigin:
     empty: int
     unreadable: int
     settings: dict[str, str]
+    vocabulary: str | None = None
+    """SHA-256 over the tokens of the tokenizer, each with its id. This and the next two are younger than the rest."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of texts."""
+    sha256: str = ""
+    """Of all of this, without the hash itself."""
 
     def to_json(self) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+        return msgspec.json.format(msgspec.json.encode(replace(self, sha256=self.own_hash())), indent=1)
+
+    def own_hash(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(replace(self, sha256=""))).hexdigest()
 
     @classmethod
     def read(cls, folder: Path) -> "TextsOrigin | None":
@@ -45,9 +57,26 @@ class TextsOrigin:
         if not path.is_file():
             return None
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise TextsUnusable(f"{path} is damaged ({error}): write the texts again") from error
+            found = msgspec.json.decode(path.read_bytes(), type=cls)
+        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            raise TextsUnusable(f"{path} is damaged ({error}): {_WRITE_AGAIN}") from error
+        if found.sha256 and found.sha256 != found.own_hash():
+            raise TextsUnusable(f"{path} is damaged: {_WRITE_AGAIN}")
+        return found
+
+    def check_files(self, folder: Path) -> None:
+        for name, wanted in self.files.items():
+            path = folder / name
+            if not path.is_file() or sha256_of(path) != wanted:
+                raise TextsUnusable(f"{path} is missing, or not as it was written: {_WRITE_AGAIN}")
+
+    def refuse_other_vocabulary(self, folder: Path, model: str, tokenizer: PreTrainedTokenizerBase | None) -> None:
+        """Nothing is known where nobody said, or a model comes without a tokenizer."""
+        if self.vocabulary and tokenizer is not None and vocabulary_fingerprint(tokenizer) != self.vocabulary:
+            raise TextsUnusable(
+                f"{folder} was tokenised by {self.tokenizer}, whose vocabulary is not that of {model}: run "
+                "`texts` for this model; or, where the same ids mean the same tokens, give the parquet file itself"
+            )
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,12 @@ def fingerprint(ids: np.ndarray, bounds: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def vocabulary_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 over all tokens, each with its id."""
+    tokens = sorted((number, token) for token, number in tokenizer.get_vocab().items())
+    return hashlib.sha256(msgspec.json.encode(tokens)).hexdigest()
+
+
 def first_token(ids: np.ndarray, bounds: np.ndarray) -> int | None:
     """The id that every text starts with, if they all do; empty texts start with none."""
     starts = np.unique(ids[bounds[:-1][np.diff(bounds) > 0]])
@@ -117,7 +152,10 @@ def first_token(ids: np.ndarray, bounds: np.ndarray) -> int | None:
 
 
 def read_texts(path: Path) -> TokenTexts:
-    """The texts of a parquet file, or of all parquet files of a folder."""
+    """The texts of a parquet file, or of all of a folder: as they were written, where that is recorded."""
+    origin = TextsOrigin.read(path)
+    if origin is not None:
+        origin.check_files(path)
     paths = tuple(sorted(path.glob("*.parquet"))) if path.is_dir() else (path,)
     if not paths or not paths[0].is_file():
         raise TextsUnusable(f"{path} holds no parquet file: give one with a column input_ids, or a folder of them")
@@ -143,7 +181,7 @@ def _decoded(strings: pa.Array) -> list[str | None]:
 
 def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
         _check_type(path, file.schema_arrow)
         for batch in file.iter_batches(batch_size=4096, columns=[TextColumn.INPUT_IDS]):
             column = batch.column(0).cast(pa.list_(pa.int64()))

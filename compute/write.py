@@ -42,6 +42,12 @@ def record_of(folder: Path, path: str, table: Table, layers: tuple[int, int] | N
     )
 
 
+def is_whole(folder: Path, record: FileRecord) -> bool:
+    """Whether a file is as it was written."""
+    target = folder / record.path
+    return target.is_file() and target.stat().st_size == record.bytes and sha256_of(target) == record.sha256
+
+
 def _dialect(schema: pa.Schema) -> dict[str, Any]:
     """Bytes of floats compress better when their exponents lie together. Lists go without a dictionary, which would
     hide from the compressor that they repeat each other, and without extremes, which nobody asks for."""

@@ -160,6 +160,10 @@ class WeightsRecord:
     roles: RolesRecord
     mismatched: tuple[MismatchRecord, ...]
     environment: "EnvironmentRecord"
+    nonfinite_neurons: int = 0
+    """Neurons of the model that have weights which are not finite numbers: nothing is said of them."""
+    nonfinite_tokens: int = 0
+    """Tokens left out for the same reason, where tokens were looked at."""
 
 
 @dataclass(frozen=True)

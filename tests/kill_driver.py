@@ -1,14 +1,18 @@
-"""Starts runs in forked processes and stops them with SIGKILL, at random times or at named commit steps, then repeats
-the command. Run as a script of its own, so that torch is imported once and no test framework is in the children."""
+"""Starts stages in forked processes and stops them with SIGKILL, at random times or at named steps, and repeats the
+command until it comes to its end. Run as a script of its own, so that torch is imported once and no test framework is
+in the children."""
 
-import hashlib
+import errno
 import json
 import os
 import random
+import resource
+import shutil
 import signal
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -29,21 +33,75 @@ durable.reached = _stop_here  # before the modules that import it by name
 import torch
 import transformers.models.llama.modeling_llama  # noqa: F401 - else every child imports it
 
-from compute.config import RunConfig
+import compute.examples
+import compute.publish
+import compute.texts
+import compute.weights
+from compute.config import ExamplesConfig, MergeConfig, PublishConfig, RunConfig, TextsConfig, WeightsConfig
+from compute.merge import merge
+from compute.options import Shard
 from compute.run import run
-from compute.verify import verify
 from gluscope_core import open_dataset
-from gluscope_core.errors import DatasetBeingUpdated, DatasetNotFound
+from gluscope_core.errors import DatasetNotFound
+from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from tests.tasks import SMALL_PIECES, Task, Texts, without_windows
+
+REFUSED = 28
+"""Exit code of a stage that a file's limit ended."""
+IN_A_ROW = 10
+"""Kills, after which a stage may come to its end."""
+LATER = 1.2
+"""Times as long as a stage takes: when a kill comes at the latest."""
+
+for module, name, value in SMALL_PIECES:
+    setattr(module, name, value)
 
 
-def start(config: RunConfig, at: durable.Step | None = None, times: int = 1) -> int:
-    """Forks a process that runs; its id."""
+class Publish(Task):
+    """What it leaves is on the Hub."""
+
+    def honest(self, folder: Path) -> bool:
+        return not was_killed(forked(lambda: self._read(folder)))
+
+    def _read(self, folder: Path) -> None:
+        try:
+            there = open_dataset(repo_of(folder))
+        except DatasetNotFound:
+            return
+        assert there.manifest == read_manifest(folder)
+        assert there.neurons().equals(open_dataset(folder).neurons())
+
+    def outcome(self, folder: Path) -> object:
+        """The test looks at all of what is on the Hub."""
+        return (folder / MANIFEST_NAME).exists()
+
+
+def repo_of(folder: Path) -> str:
+    return f"killed/{folder.name}"
+
+
+@dataclass
+class Report:
+    killed: int = 0
+    refused: int = 0
+    """Times that a file became too large."""
+    differing: list[str] = field(default_factory=list)
+    fooled: list[str] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
+
+
+def forked(act: Callable[[], None]) -> int:
+    """The id of a process that does it."""
     child = os.fork()
     if child == 0:
-        if at is not None:
-            _countdown[at] = times
         sys.stderr = Path(os.devnull).open("w")
-        run(config)
+        try:
+            act()
+        except OSError as error:
+            os._exit(REFUSED if error.errno == errno.EFBIG or "cannot be written" in str(error) else 1)
+        except BaseException as error:  # noqa: BLE001
+            print(f"a stage failed: {error!r}", file=sys.__stderr__, flush=True)
+            os._exit(1)
         os._exit(0)
     return child
 
@@ -51,61 +109,133 @@ def start(config: RunConfig, at: durable.Step | None = None, times: int = 1) -> 
 def was_killed(child: int) -> bool:
     status = os.waitpid(child, 0)[1]
     if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"a run failed with exit code {os.waitstatus_to_exitcode(status)}")
+        raise SystemExit("a process failed")
     return os.WIFSIGNALED(status)
 
 
-def digests(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def was_refused(child: int) -> bool:
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (0, REFUSED):
+        raise SystemExit(f"a process ended with {status}")
+    return status == REFUSED
 
 
-def reader_is_not_fooled(folder: Path) -> bool:
-    """After a kill a reader sees no dataset, one being updated, or a whole one."""
-    try:
-        open_dataset(folder)
-    except (DatasetNotFound, DatasetBeingUpdated):
-        return True
-    return not list(verify(folder))
+@dataclass
+class Killing:
+    name: str
+    task: Task
+    home: Path
+    report: Report = field(default_factory=Report)
+
+    def __post_init__(self) -> None:
+        folder = self.task.prepare(self.home / f"{self.name}-whole")
+        begin = time.monotonic()
+        was_killed(self.started(folder))
+        self.duration = time.monotonic() - begin
+        self.wanted = self.task.outcome(folder)
+
+    def started(self, folder: Path, at: durable.Step | None = None, times: int = 1, limit: int | None = None) -> int:
+        def act() -> None:
+            if at is not None:
+                _countdown[at] = times
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            self.task.act(folder)
+
+        return forked(act)
+
+    def finish(self, name: str, folder: Path) -> None:
+        was_killed(self.started(folder))
+        self.compare(name, folder)
+
+    def compare(self, name: str, folder: Path) -> None:
+        if self.task.outcome(folder) != self.wanted or not self.task.honest(folder):
+            self.report.differing.append(name)
+        shutil.rmtree(folder)
+
+    def look(self, name: str, folder: Path) -> None:
+        if not self.task.honest(folder):
+            self.report.fooled.append(name)
+
+    def at_random(self, kills: int, chance: random.Random) -> None:
+        """Kills again and again, until the command gets through, and then anew."""
+        while self.report.killed < kills:
+            name = f"{self.name}-random-{self.report.killed}"
+            folder, before = self.task.prepare(self.home / name), self.report.killed
+            while self.report.killed < min(kills, before + IN_A_ROW):
+                child = self.started(folder)
+                time.sleep(chance.uniform(0, LATER * self.duration))
+                os.kill(child, signal.SIGKILL)
+                if not was_killed(child):
+                    break
+                self.report.killed += 1
+                self.look(name, folder)
+            self.finish(name, folder)
+
+    def at_limits(self, sizes: list[int]) -> None:
+        """Where no file may be larger than so many bytes."""
+        for size in sizes:
+            name = f"{self.name}-limited-{size}"
+            folder = self.task.prepare(self.home / name)
+            self.report.refused += was_refused(self.started(folder, limit=size))
+            self.look(name, folder)
+            self.finish(name, folder)
+
+    def at_steps(self, steps: list[durable.Step], *, every_time: bool) -> None:
+        """At each step that the stage comes to, the first time, or each time that it comes to it."""
+        for step in steps:
+            for times in count(1) if every_time else [1]:
+                name = f"{self.name}-{step.name}-{times}"
+                folder = self.task.prepare(self.home / name)
+                if not was_killed(self.started(folder, step, times)):
+                    self.compare(name, folder)
+                    break
+                self.report.steps[step.name] = self.report.steps.get(step.name, 0) + 1
+                self.look(name, folder)
+                self.finish(name, folder)
 
 
-def main(settings: dict, folder: Path, kills: int, seed: int) -> dict:
+def tasks(settings: dict, home: Path) -> dict[str, Task]:
+    """Each stage, on what those before it wrote."""
+    options = {**settings["run"], "texts": Path(settings["run"]["texts"]), "checkpoint_share": 1.0}
+    config, model = RunConfig(out=home / "dataset", **options), options["model"]
+    parts = tuple(home / f"part-{i}" for i in range(2))
+    lists, whole = home / "lists", home / "analysed"
+    run(config)
+    without_windows(config.out, lists)
+    shutil.copytree(config.out, whole)
+    weighing = WeightsConfig(dataset=whole, model=model, top_neurons=4)
+    if "merge" in settings["kills"]:
+        for i, part in enumerate(parts):
+            run(replace(config, out=part, shard=Shard(i, 2)))
+    if "publish" in settings["kills"]:
+        compute.weights.weights(weighing)
+    writing = TextsConfig(settings["source"], settings["tokenizer"], home / "texts", max_length=20, tokens=1500)
+    neurons = ("0.3", "1.4", "1.7", "2.5")
+    every = {
+        "run": Task(lambda out: run(replace(config, out=out))),
+        "shard": Task(lambda out: run(replace(config, out=out, shard=Shard(1, 2)))),
+        "merge": Task(lambda out: merge(MergeConfig(parts, out))),
+        "weights": Task(lambda out: compute.weights.weights(replace(weighing, dataset=out)), config.out),
+        "examples": Task(lambda out: compute.examples.examples(ExamplesConfig(out, neurons, model=model)), lists),
+        "texts": Texts(lambda out: compute.texts.texts(replace(writing, out=out))),
+        "publish": Publish(lambda out: compute.publish.publish(PublishConfig(out, repo_of(out))), whole),
+    }
+    return {name: every[name] for name in settings["kills"]}
+
+
+def main(settings: dict, home: Path) -> dict[str, dict]:
     torch.set_num_threads(1)  # so that no thread of the parent is missing in a child
-    options = {**settings, "texts": Path(settings["texts"]), "checkpoint_share": 1.0}
-    config = RunConfig(out=folder / "whole", **options)
-    begin = time.monotonic()
-    was_killed(start(config))
-    duration = time.monotonic() - begin
-    wanted = digests(folder / "whole")
-    report = {"killed": 0, "differing": [], "fooled": [], "steps": {}}
-
-    def resume(name: str, config: RunConfig) -> None:
-        if not reader_is_not_fooled(config.out):
-            report["fooled"].append(name)
-        was_killed(start(config))
-        if digests(config.out) != wanted:
-            report["differing"].append(name)
-
-    chance = random.Random(seed)
-    while report["killed"] < kills:
-        name = f"random {report['killed']}"
-        mine = replace(config, out=folder / name)
-        for _ in range(chance.choice([1, 1, 2])):
-            child = start(mine)
-            time.sleep(chance.uniform(0, duration))
-            os.kill(child, signal.SIGKILL)
-            report["killed"] += was_killed(child)
-        resume(name, mine)
-    for step in durable.Step:
-        for times in count(1):
-            name = f"{step.name} {times}"
-            mine = replace(config, out=folder / name)
-            if not was_killed(start(mine, step, times)):
-                break
-            report["steps"][step.name] = times
-            resume(name, mine)
-    return report
+    reports = {}
+    for name, task in tasks(settings, home).items():
+        killing = Killing(name, task, home)
+        killing.at_random(settings["kills"][name], random.Random(f"{settings['seed']} {name}"))
+        killing.at_limits(settings["limits"].get(name, []))
+        steps = [durable.Step(step) for step in settings["steps"].get(name, [])]
+        killing.at_steps(steps, every_time=settings["every_time"])
+        reports[name] = vars(killing.report)
+    return reports
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))
+    print(json.dumps(main(json.loads(sys.argv[1]), Path(sys.argv[2]))))

@@ -10,8 +10,8 @@ from transformers import LlamaModel
 from compute.budget import budget_of
 from compute.checkpoint import Checkpoint
 from compute.cli import main
-from compute.config import Shard
 from compute.durable import PROGRESS
+from compute.options import Shard
 from compute.plan import make_plan
 from compute.run import run
 from tests.conftest import write_texts

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compute.cli import main
-from compute.config import Shard, parse_layers
+from compute.options import Shard, parse_layers
 
 ROOT = Path(__file__).parent.parent
 

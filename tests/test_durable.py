@@ -1,7 +1,6 @@
 """Files whole or absent, one process per folder, and replacements that complete or never began."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import pytest
 import torch
 
 from compute import durable
-from compute.checkpoint import Checkpoint, Saver
-from compute.durable import LOCK_NAME, Step, commit, complete, locked, write_whole
+from compute.checkpoint import Checkpoint
+from compute.durable import LOCK_NAME, Step, commit, complete, locked, write_record, write_whole
 from compute.run import run
+from compute.saved import Saver
 from compute.state import LayerState
 from gluscope_core.errors import DatasetDamaged, FolderBusy
 from gluscope_core.manifest import JOURNAL_NAME
@@ -87,9 +87,17 @@ def test_a_commit_that_is_stopped_completes_or_never_began(folder, monkeypatch, 
 
 
 def test_a_journal_whose_files_are_lost_is_not_completed(folder):
-    (folder / JOURNAL_NAME).write_text(json.dumps({"staged": "staged", "names": ["lost"], "obsolete": []}))
+    write_record(folder / JOURNAL_NAME, {"staged": "staged", "names": ["lost"], "obsolete": []})
     with pytest.raises(DatasetDamaged, match="lost"):
         complete(folder)
+
+
+@pytest.mark.parametrize("name", ["../victim", "/etc/victim", "part/../../victim"])
+def test_a_journal_that_reaches_out_of_its_folder_is_refused(folder, name):
+    for place in ("names", "obsolete"):
+        write_record(folder / JOURNAL_NAME, {"staged": "staged", "names": [], "obsolete": [], place: [name]})
+        with pytest.raises(DatasetDamaged, match="outside of the dataset"):
+            complete(folder)
 
 
 def some_states() -> dict[int, LayerState]:
@@ -100,7 +108,7 @@ def test_a_checkpoint_that_was_altered_is_not_loaded(tmp_path):
     home = Checkpoint(tmp_path)
     home.save(some_states(), 3)
     marker = home.marker()
-    assert marker.batches_done == 3
+    assert marker.done == 3
     home.load(marker, [0])
     path = tmp_path / marker.folder / "layer_000.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -114,7 +122,7 @@ def test_a_checkpoint_that_was_altered_is_not_loaded(tmp_path):
 def test_a_marker_that_was_altered_is_not_believed(tmp_path):
     Checkpoint(tmp_path).save(some_states(), 3)
     path = tmp_path / "checkpoint.json"
-    path.write_bytes(path.read_bytes().replace(b'"batches_done":3', b'"batches_done":7'))
+    path.write_bytes(path.read_bytes().replace(b'"done":3', b'"done":7'))
     with pytest.raises(DatasetDamaged, match="is damaged"):
         Checkpoint(tmp_path).marker()
 
@@ -142,7 +150,7 @@ def test_saving_takes_its_share_of_the_time():
             now[0] += 3
             saved.append(done)
 
-    saver = Saver(Slow(Path()), 0.25, {}, clock=lambda: now[0])
+    saver = Saver(Slow(Path()), 0.25, 0, clock=lambda: now[0])
     for batch in range(1, 101):
         now[0] += 1
         saver.save_if_due({}, batch)

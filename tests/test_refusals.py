@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaModel
 
 from compute.cli import main
-from compute.config import Shard
 from compute.durable import locked
+from compute.options import Shard
 from compute.run import run
 from gluscope_core.errors import (
     BadSettings,

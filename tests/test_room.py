@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from compute import run as run_stage
-from compute.config import Shard
 from compute.durable import PROGRESS
+from compute.options import Shard
 from compute.room import is_halving_of, is_out_of_memory
 from compute.run import run
 from compute.verify import verify

@@ -12,9 +12,10 @@ import torch
 from transformers import LlamaModel
 
 from compute.architectures import ARCHITECTURES
-from compute.config import MergeConfig, Shard
+from compute.config import MergeConfig
 from compute.gated import GatedMLP
 from compute.merge import merge
+from compute.options import Shard
 from compute.run import run
 from compute.verify import verify
 from gluscope_core import open_dataset

@@ -244,7 +244,7 @@ def test_cut_off_and_repeated_gives_the_same_bytes(config, tmp_path, monkeypatch
         except Stopped:
             assert not (config.out / ORIGIN_NAME).exists()
             if after >= 150:
-                assert (config.out / PROGRESS / "sample.parquet").exists()
+                assert (config.out / PROGRESS / "sample").exists()
     texts(config)
     assert contents(config.out) == contents(tmp_path / "whole")
     texts(config)  # says that it is complete

@@ -1,6 +1,8 @@
 """The stage `weights`: what the weights alone say, added to a dataset or as a dataset of its own."""
 
+import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 
 from compute.card import CARD_NAME, card
 from compute.config import WeightsConfig
-from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
+from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers, remove_work
 from compute.models import (
     ModelSource,
     describe_model,
@@ -22,13 +24,18 @@ from compute.models import (
 )
 from compute.placement import choose_device
 from compute.progress import say
+from compute.room import refuse_small_disk
+from compute.saved import Work
 from compute.settings import current_environment
+from compute.stopping import heeding_stops
 from compute.streamed import StreamedModel
 from compute.vocab import VOCAB_PATH, used_ids, vocab_table
 from compute.weights.analysis import Analysis, Choice, analyse, with_activations
+from compute.weights.begun import Begun
+from compute.weights.budget import WeightsBudget, budget_of_weights
 from compute.weights.firing import Entries, count_firing
 from compute.weights.rows import bare_neurons, neurons_with, token_rows, weight_rows
-from compute.write import write_table
+from compute.write import is_whole, write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import BadSettings, DatasetDamaged
@@ -45,8 +52,9 @@ from gluscope_core.schema import (
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
 STAGE = "weights"
-_SCRATCH = "scratch"
-_STAGED = "weights"
+_STAGED = "staged"
+CHECKPOINT_SHARE = 0.05
+"""Of the time that saving what is done may take."""
 _NEURONS_PATH = "neurons/neurons_000.parquet"
 _TOKENS_PATH = "tokens/tokens_000.parquet"
 _REPLACED = (NEURONS_TABLE.name, WEIGHTS_TABLE.name, TOKENS_TABLE.name)
@@ -81,13 +89,35 @@ def weights(config: WeightsConfig) -> None:
         task = _prepare(config, folder)
         if task.dataset is not None and _is_done(task):
             say(f"{folder}: its weights are analysed already")
+            remove_work(folder, STAGE)
             return
-        progress = folder / PROGRESS
-        shutil.rmtree(progress / _SCRATCH, ignore_errors=True)
-        analysis = analyse(task.model, task.record, task.used_ids, task.choice, progress / _SCRATCH)
-        _write(task, analysis)
-        shutil.rmtree(progress)
+        home = folder / PROGRESS / STAGE
+        begun = _begin(task, home, budget_of_weights(config, task.record))
+        torch.set_num_threads(begun.environment.threads)  # the sums of a float32 product depend on it
+        with heeding_stops() as stop:
+            work = Work(home, stop, CHECKPOINT_SHARE)
+            analysis = analyse(task.model, task.record, task.used_ids, task.choice, work)
+        _write(task, analysis, home)
+        remove_work(folder, STAGE)
     say(f"{folder}: complete, weights of {task.record.layers * task.record.d_mlp:,} neurons")
+    for line in _left_out(task, analysis):
+        say(line)
+
+
+def _begin(task: _Task, home: Path, budget: WeightsBudget) -> Begun:
+    """Finds what an earlier attempt at the same left, or makes sure that there is room."""
+    tokens = hashlib.sha256(task.used_ids.astype(np.int64).tobytes()).hexdigest()
+    begun = Begun(task.record, task.choice.recorded, tokens, current_environment(task.choice.device)).claim(home)
+    refuse_small_disk(home, budget.disk_bytes)
+    return begun
+
+
+def _left_out(task: _Task, analysis: Analysis) -> Iterator[str]:
+    if analysis.nonfinite_neurons:
+        yield f"{analysis.nonfinite_neurons:,} neurons have weights that are not finite: nothing is said of them"
+    if len(analysis.ids) < len(task.used_ids):
+        left_out = len(task.used_ids) - len(analysis.ids)
+        yield f"{left_out:,} tokens have embeddings that are not finite: they are left out"
 
 
 def _prepare(config: WeightsConfig, folder: Path) -> _Task:
@@ -159,7 +189,7 @@ def _choose(config: WeightsConfig, dataset: Dataset | None, text: object, device
 def _is_done(task: _Task) -> bool:
     """Whether the same was written before; what roles turned out to be is not compared, since it follows."""
     found = task.dataset.manifest.weights if task.dataset else None
-    if found is None:
+    if found is None or any(not is_whole(task.folder, record) for record in _own_files(task)):
         return False
     wanted = task.choice
     same = ("parts", "threshold", "centred", "top_tokens", "top_neurons", "related", "coordinates")
@@ -172,11 +202,17 @@ def _is_done(task: _Task) -> bool:
     )
 
 
-def _write(task: _Task, analysis: Analysis) -> None:
+def _own_files(task: _Task) -> list[FileRecord]:
+    """Those that nothing else is needed for to write them again."""
+    old = task.dataset.manifest if task.dataset else None
+    return [record for table in _REPLACED[1:] for record in (old.files_of(table) if old else ())]
+
+
+def _write(task: _Task, analysis: Analysis, home: Path) -> None:
     """Stages the new tables beside the old ones, and moves them in at once."""
     old = task.dataset.manifest if task.dataset else None
     layers = old.layers if old else tuple(range(task.record.layers))
-    staged = task.folder / PROGRESS / _STAGED
+    staged = home / _STAGED
     shutil.rmtree(staged, ignore_errors=True)
     neurons = _neurons(task, analysis, layers)
     new = [write_table(staged, _NEURONS_PATH, NEURONS_TABLE, [neurons])]
@@ -187,7 +223,7 @@ def _write(task: _Task, analysis: Analysis) -> None:
     if analysis.by_token is not None:
         firing = _firing(task)
         per_layer = analysis.directions.per_layer
-        rows = token_rows(task.record.vocab_size, task.used_ids, per_layer, analysis.by_token, firing)
+        rows = token_rows(task.record.vocab_size, analysis.ids, per_layer, analysis.by_token, firing)
         new.append(write_table(staged, _TOKENS_PATH, TOKENS_TABLE, rows))
     if task.vocab is not None and not (old and old.files_of(VOCAB_TABLE.name)):
         new.append(write_table(staged, VOCAB_PATH, VOCAB_TABLE, [task.vocab]))
@@ -235,6 +271,8 @@ def _manifest(task: _Task, analysis: Analysis, new: list[FileRecord]) -> Manifes
         roles=analysis.roles,
         mismatched=analysis.mismatched,
         environment=current_environment(task.choice.device),
+        nonfinite_neurons=analysis.nonfinite_neurons,
+        nonfinite_tokens=len(task.used_ids) - len(analysis.ids),
     )
     old = task.dataset.manifest if task.dataset else None
     kept = [each for each in (old.files if old else ()) if each.table not in _REPLACED]

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 
 from compute.gated import GatedMLP
 from compute.progress import step_bar
+from compute.saved import Work
 from compute.streamed import StreamedModel
 from compute.weights.attention import FirstTokenKeys, attention_scores
+from compute.weights.begun import Pass, keep_pass, kept_pass
 from compute.weights.directions import Directions, LayerFigures, take_layer
 from compute.weights.relations import LINKS, NEAR, relate
 from compute.weights.roles import Scores, draw_lines, find_roles, first_roles
@@ -27,9 +30,10 @@ from compute.weights.tokens import (
 )
 from compute.weights.tops import Best
 from gluscope_core.columns import NeuronColumn
+from gluscope_core.errors import Stopped
 from gluscope_core.io_classes import classify
 from gluscope_core.manifest import MismatchRecord, ModelRecord, RolesRecord
-from gluscope_core.schema import COSINES
+from gluscope_core.schema import COSINES, NORMS
 from gluscope_core.vocabulary import (
     CASES,
     Coordinates,
@@ -66,6 +70,12 @@ class Choice:
     device: torch.device
 
     @property
+    def recorded(self) -> dict[str, Any]:
+        """All but the device, for comparison with another."""
+        known = {name: value for name, value in vars(self).items() if name != "device"}
+        return msgspec.json.decode(msgspec.json.encode(known))
+
+    @property
     def relations(self) -> tuple[Relation, ...]:
         return (NEAR if "neighbours" in self.parts else ()) + (LINKS if "links" in self.parts else ())
 
@@ -80,36 +90,56 @@ class Analysis:
     related: Mapping[Relation, Best]
     roles: RolesRecord
     mismatched: tuple[MismatchRecord, ...]
+    ids: np.ndarray
+    """Of the tokens that there are lists of."""
+    nonfinite_neurons: int
+    """Of which nothing is said, since some of their weights are not finite numbers."""
 
     def of_layers(self, layers: tuple[int, ...]) -> dict[str, np.ndarray]:
         chosen = np.concatenate([np.r_[self.directions.rows(layer)] for layer in layers])
         return {name: values[chosen] for name, values in self.columns.items()}
 
 
-def analyse(model: StreamedModel, record: ModelRecord, ids: np.ndarray, choice: Choice, scratch: Path) -> Analysis:
-    directions = Directions.empty(scratch, record.layers, record.d_mlp, record.d_model)
-    heads, layers = _through_layers(model, choice, directions)
+def analyse(model: StreamedModel, record: ModelRecord, ids: np.ndarray, choice: Choice, work: Work) -> Analysis:
+    """The home of `work` holds the directions of all neurons, beside what is done of the products."""
+    home = work.home
+    if home is None:
+        raise ValueError("directions may be larger than memory: give a folder for them")
+    done = kept_pass(home, record.layers, record.d_mlp)
+    if done is None:
+        done = _through_layers(model, choice, Directions.empty(home, record.layers, record.d_mlp, record.d_model), work)
+        keep_pass(home, done)
+    directions, layers = done.directions, done.figures
     names = layers[0].columns
     columns = {name: np.concatenate([layer.columns[name] for layer in layers]) for name in names}
+    broken = np.isnan(np.stack([columns[name] for name in NORMS])).any(axis=0)
     columns[NeuronColumn.IO_CLASS] = classify(*(columns[name] for name in COSINES), threshold=choice.threshold)
     tokens = None
     if {"roles", "tokens"} & set(choice.parts):
         tokens = TokenDirections.of(model, ids, choice.device, centred=choice.centred)
     lists = by_token = None
     if tokens is not None and "tokens" in choice.parts:
-        lists, by_token = list_tokens(directions, tokens, choice.top_tokens, choice.top_neurons)
+        lists, by_token = list_tokens(directions, tokens, choice.top_tokens, choice.top_neurons, work)
         columns[NeuronColumn.DOUBLE_CHECK] = double_checks(lists, columns[NeuronColumn.COS_GATE_IN], choice.threshold)
     roles = _nobody(choice)
     if tokens is not None and "roles" in choice.parts:
-        found, roles = _roles(directions, tokens, heads, columns[NeuronColumn.COS_GATE_IN], choice)
+        found, roles = _roles(done, tokens, columns[NeuronColumn.COS_GATE_IN], choice, work)
         columns |= found
-    related = relate(directions, choice.related, choice.relations, choice.device) if choice.relations else {}
-    return Analysis(directions, columns, lists, by_token, related, roles, tuple(layer.mismatched for layer in layers))
+    related = relate(directions, choice.related, choice.relations, choice.device, work) if choice.relations else {}
+    _leave_out(columns, broken)
+    mismatched = tuple(layer.mismatched for layer in layers)
+    used = ids if tokens is None else tokens.ids.cpu().numpy()
+    return Analysis(directions, columns, lists, by_token, related, roles, mismatched, used, int(broken.sum()))
 
 
-def _through_layers(
-    model: StreamedModel, choice: Choice, directions: Directions
-) -> tuple[Mapping[int, Tensor], list[LayerFigures]]:
+def _leave_out(columns: dict[str, np.ndarray], broken: Any) -> None:
+    """Nothing is said of neurons that have weights which are not finite numbers."""
+    for name, values in columns.items():
+        if values.dtype.kind == "f":
+            columns[name] = np.where(broken, np.nan, values)
+
+
+def _through_layers(model: StreamedModel, choice: Choice, directions: Directions, work: Work) -> Pass:
     """One look at each layer: its own figures, and, where roles are wanted, what attention seeks in the first token."""
     figures: list[LayerFigures] = []
     keys = None
@@ -124,22 +154,22 @@ def _through_layers(
             if keys is not None:
                 keys.take(number, layer)
             bar.update()
+            if work.stop is not None and work.stop.by:
+                looked = f"{number + 1} of {directions.layers} layers were looked at, which begins anew"
+                raise Stopped(f"{work.stop.by.name}: {looked}")
 
         if keys is None or choice.first_token is None:
             model.visit(look)
         else:
             model.visit_running(choice.first_token, look)
-    return keys.heads if keys else {}, figures
+    return Pass(directions, keys.heads if keys else {}, figures)
 
 
 def _roles(
-    directions: Directions,
-    tokens: TokenDirections,
-    heads: Mapping[int, Tensor],
-    gate_in: np.ndarray,
-    choice: Choice,
+    done: Pass, tokens: TokenDirections, gate_in: np.ndarray, choice: Choice, work: Work
 ) -> tuple[dict[str, np.ndarray], RolesRecord]:
-    found = moments(directions, tokens)
+    directions, heads = done.directions, done.heads
+    found = moments(directions, tokens, work)
     last = directions.layers - 1
     d_model = directions.unit[Vector.OUT].shape[1]
     weakest = min(choice.entropy_directions or max(1, int(_NULL_SPACE * d_model)), d_model)

@@ -32,6 +32,13 @@ class WeightsBudget:
     scratch_bytes: float
     """Unit vectors of all neurons, on disk while the stage works."""
     dataset_bytes: float
+    kept_bytes: float
+    """What is kept of each part while it is computed, so that it can be cut off."""
+
+    @property
+    def disk_bytes(self) -> float:
+        """While the stage works: what is kept replaces what was kept before once it is whole."""
+        return self.scratch_bytes + 2 * self.kept_bytes + self.dataset_bytes
 
     def hours(self, flops_per_second: float) -> float:
         return _BEYOND_PRODUCTS * sum(self.flops.values()) / flops_per_second / 3600
@@ -44,7 +51,7 @@ class WeightsBudget:
             f"products  {sum(self.flops.values()):.3g} FLOPs in float32: {parts or 'none'}",
             f"time      {self.hours(here):.2g} h here, at {here:.2g} FLOP/s; {gpus}; beside reading the weights once",
             f"memory    {size_of(self.memory_bytes)}",
-            f"scratch   {size_of(self.scratch_bytes)} of disk, until it is done",
+            f"scratch   {size_of(self.disk_bytes - self.dataset_bytes)} of disk, until it is done",
             f"dataset   about {size_of(self.dataset_bytes)} on disk",
         ]
 
@@ -81,6 +88,7 @@ def budget_of_weights(config: WeightsConfig, model: ModelRecord) -> WeightsBudge
         scratch_bytes=4.0 * len(VECTORS) * neurons * width,
         dataset_bytes=_COMPRESSED * (_TOKEN_ENTRY * listed + _INDEX_ENTRY * indexed + _RELATED_ENTRY * related)
         + 60.0 * neurons,
+        kept_bytes=12.0 * listed + 8.0 * (indexed + related) + 100.0 * neurons,
     )
 
 

@@ -1,5 +1,6 @@
 """The directions of all neurons' weights, on disk; norms and cosines; what cosines chance alone gives in a layer."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,20 @@ class Directions:
     def empty(cls, folder: Path, layers: int, per_layer: int, d_model: int) -> "Directions":
         folder.mkdir(parents=True, exist_ok=True)
         neurons = layers * per_layer
-        unit: dict[Vector, np.ndarray] = {
-            vector: np.lib.format.open_memmap(folder / f"{vector}.npy", "w+", np.float32, (neurons, d_model))
-            for vector in VECTORS
-        }
+        unit = {vector: _file_with_room(folder / f"{vector}.npy", (neurons, d_model)) for vector in VECTORS}
         return cls(unit, {vector: np.zeros(neurons) for vector in VECTORS}, layers, per_layer)
+
+    @classmethod
+    def opened(cls, folder: Path, norm: dict[Vector, np.ndarray], layers: int, per_layer: int) -> "Directions":
+        unit: dict[Vector, np.ndarray] = {
+            vector: np.lib.format.open_memmap(folder / f"{vector}.npy", "c") for vector in VECTORS
+        }
+        return cls(unit, norm, layers, per_layer)
+
+    def flush(self) -> None:
+        for each in self.unit.values():
+            if isinstance(each, np.memmap):
+                each.flush()
 
     @property
     def neurons(self) -> int:
@@ -52,6 +62,14 @@ class Directions:
 
     def of(self, vector: Vector, rows: slice, device: torch.device | str = "cpu") -> Float[Tensor, "some d_model"]:
         return torch.from_numpy(self.unit[vector][rows]).to(device)
+
+
+def _file_with_room(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """All of it is taken of the disk at once: where that is full later, writing to memory ends the process."""
+    mapped = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    with path.open("rb+") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return mapped
 
 
 @dataclass(frozen=True)
@@ -74,9 +92,11 @@ def take_layer(
     rows, unit = directions.rows(number), {}
     columns: dict[str, np.ndarray] = {NeuronColumn.FLIPPED: flipped.numpy()}
     for vector, values, name in zip(VECTORS, (gate, linear, out), NORMS, strict=True):
-        norm = values.norm(dim=1)
+        length = values.norm(dim=1)
+        norm = torch.where(length.isfinite(), length, torch.nan)  # of weights that are not finite numbers
         unit[vector] = values / norm[:, None]
-        directions.norm[vector][rows] = columns[name] = norm.numpy()
+        columns[name] = norm.numpy()
+        directions.norm[vector][rows] = norm.nan_to_num(0).numpy()
         directions.unit[vector][rows] = unit[vector].nan_to_num(0).numpy()
     for name in COSINES:
         one, other = (unit[vector] for vector in PAIRS[name])
@@ -91,6 +111,8 @@ def _mismatched(layer: int, unit: dict[Vector, Float[Tensor, "neuron d_model"]])
         shifts = [shift for shift in _SHIFTS if shift < len(one)]
         pairs = [(one[shift:] * other[:-shift]).sum(dim=1) for shift in shifts]
         pairs += [(one[:shift] * other[-shift:]).sum(dim=1) for shift in shifts]
-        low, high = np.nanquantile(torch.cat(pairs).numpy(), _REGION) if pairs else (np.nan, np.nan)
+        known = torch.cat(pairs).numpy() if pairs else np.zeros(0, np.float32)
+        known = known[~np.isnan(known)]
+        low, high = np.quantile(known, _REGION) if len(known) else (np.nan, np.nan)
         regions.append((float(low), float(high)))
     return MismatchRecord(layer, *regions)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from compute.progress import step_bar
+from compute.saved import Work
 from compute.weights.directions import Directions
-from compute.weights.tops import Best, split
+from compute.weights.tops import Best, split, tensors_of
 from gluscope_core.vocabulary import Relation, Vector
 
 _ROWS_AT_ONCE = 2048
@@ -31,21 +31,21 @@ class _Tile:
         return self.rows == self.columns
 
 
-def relate(directions: Directions, k: int, wanted: tuple[Relation, ...], device: torch.device) -> dict[Relation, Best]:
+def relate(
+    directions: Directions, k: int, wanted: tuple[Relation, ...], device: torch.device, work: Work | None = None
+) -> dict[Relation, Best]:
     """For each neuron, by each relation, those with the strongest cosine: its magnitude counts, save that a w_gate of
     opposite direction is not near. Every product of two vectors is made once and looked at from both sides."""
     tiles = [tile for tile in _tiles(directions) if tile.later_layer or set(wanted) & set(NEAR)]
     found = {relation: Best.none(directions.neurons, k, device) for relation in wanted}
-    with step_bar("relations", len(tiles)) as bar:
-        for tile in tiles:
-            rows, columns = (
-                {vector: directions.of(vector, part, device) for vector in Vector} for part in (tile.rows, tile.columns)
-            )
-            if set(wanted) & set(NEAR):
-                _offer_near(found, tile, rows, columns)
-            if tile.later_layer and set(wanted) & set(LINKS):
-                _offer_links(found, tile, rows[Vector.OUT], columns)
-            bar.update()
+    for tile in (work or Work()).through("relations", tiles, tensors_of(found)):
+        rows, columns = (
+            {vector: directions.of(vector, part, device) for vector in Vector} for part in (tile.rows, tile.columns)
+        )
+        if set(wanted) & set(NEAR):
+            _offer_near(found, tile, rows, columns)
+        if tile.later_layer and set(wanted) & set(LINKS):
+            _offer_links(found, tile, rows[Vector.OUT], columns)
     return found
 
 

@@ -45,13 +45,13 @@ def weight_rows(
     count = directions.per_layer
     columns: dict[str, np.ndarray | Ragged] = {LAYER: np.full(count, layer), NEURON: np.arange(count)}
     if lists is not None:
-        shape = lists.tokens[rows].shape
-        whole = np.full(count, shape[1] * shape[2])
+        points = np.stack([directions.norm[each.vector][rows] > 0 for each in TOKEN_LISTS], axis=1)
+        whole = points.sum(axis=1) * lists.k
         columns |= {
-            WeightColumn.TOKEN_SIZES: Ragged(np.full(count * shape[1], shape[2]), np.full(count, shape[1])),
-            WeightColumn.TOKENS: Ragged(lists.tokens[rows].ravel(), whole),
-            WeightColumn.DOTS: Ragged(saturating_float16(lists.dots[rows].ravel()), whole),
-            WeightColumn.COSINES: Ragged(saturating_float16(lists.cosines[rows].ravel()), whole),
+            WeightColumn.TOKEN_SIZES: Ragged(points.ravel() * lists.k, np.full(count, len(TOKEN_LISTS))),
+            WeightColumn.TOKENS: Ragged(lists.tokens[rows][points].ravel(), whole),
+            WeightColumn.DOTS: Ragged(saturating_float16(lists.dots[rows][points].ravel()), whole),
+            WeightColumn.COSINES: Ragged(saturating_float16(lists.cosines[rows][points].ravel()), whole),
         }
     if related:
         columns |= _related_columns(directions, related, rows)
@@ -59,7 +59,7 @@ def weight_rows(
 
 
 def _related_columns(directions: Directions, related: Mapping[Relation, Best], rows: slice) -> dict[str, Ragged]:
-    """All relations in order, those that were not asked for empty."""
+    """All relations in order, those that were not asked for empty; a vector of length 0 is related to nothing."""
     which, cosines = [], []
     for relation in RELATIONS:
         best = related.get(relation)
@@ -69,7 +69,7 @@ def _related_columns(directions: Directions, related: Mapping[Relation, Best], r
         else:
             which.append(best.which[rows].cpu().numpy())
             cosines.append(signed_cosines(directions, relation, best, rows).numpy())
-    there = [part >= 0 for part in which]
+    there = [(part >= 0) & (cosine != 0) for part, cosine in zip(which, cosines, strict=True)]
     sizes = np.stack([part.sum(axis=1) for part in there], axis=1)
     inside = np.concatenate(there, axis=1)
     neuron = np.concatenate(which, axis=1)[inside]

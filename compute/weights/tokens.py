@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.gated import Scale
-from compute.progress import step_bar
+from compute.saved import Work
 from compute.streamed import StreamedModel
 from compute.weights.directions import Directions
-from compute.weights.tops import Best, split
+from compute.weights.tops import Best, split, tensors_of
+from gluscope_core.errors import ModelRefused
 from gluscope_core.vocabulary import MATRICES, SIGNS, TOKEN_LISTS, VECTORS, Matrix, TokenList, Vector
 
 NEURONS_AT_ONCE, TOKENS_AT_ONCE = 4096, 24576
@@ -22,7 +23,7 @@ _NEURONS_IN_CACHE, _TOKENS_IN_CACHE = 512, 4096
 
 @dataclass(frozen=True)
 class TokenDirections:
-    """Of the tokens that a text can hold: ids that no token uses are left out."""
+    """Of the tokens that a text can hold: ids that no token uses are left out, and embeddings that are not finite."""
 
     ids: Int[Tensor, "token"]
     vectors: dict[Matrix, Float[Tensor, "token d_model"]]
@@ -33,9 +34,15 @@ class TokenDirections:
         chosen = torch.from_numpy(ids)
         norm = model.architecture.norm_final
         unembedding = Scale.of(model.final_norm(), norm).folded_into(model.unembedding()[chosen])
+        embedding = model.embedding()[chosen]
+        finite = unembedding.isfinite().all(dim=1) & embedding.isfinite().all(dim=1)
+        if not finite.all():
+            chosen, unembedding, embedding = (each[finite] for each in (chosen, unembedding, embedding))
+        if not len(chosen):
+            raise ModelRefused("no token has embeddings that are finite numbers: leave out the parts roles and tokens")
         if centred:
             unembedding = unembedding - unembedding.mean(dim=0, dtype=torch.float64).float()
-        vectors = {Matrix.UNEMBED: unembedding.to(device), Matrix.EMBED: model.embedding()[chosen].to(device)}
+        vectors = {Matrix.UNEMBED: unembedding.to(device), Matrix.EMBED: embedding.to(device)}
         norms = {matrix: values.norm(dim=1) for matrix, values in vectors.items()}
         return cls(chosen.to(device), vectors, norms)
 
@@ -56,6 +63,10 @@ class TokenLists:
     @property
     def k(self) -> int:
         return self.tokens.shape[-1]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The same memory."""
+        return {name: torch.from_numpy(values) for name, values in vars(self).items()}
 
     def put(self, rows: slice, each: TokenList, found: Best, tokens: "TokenDirections", norm: Tensor) -> None:
         """Takes up what was found for some neurons, whose vectors of length 1 were `norm` long."""
@@ -84,7 +95,7 @@ class UnembedMoments:
 
 
 def list_tokens(
-    directions: Directions, tokens: TokenDirections, top_tokens: int, top_neurons: int
+    directions: Directions, tokens: TokenDirections, top_tokens: int, top_neurons: int, work: Work | None = None
 ) -> tuple[TokenLists, NeuronLists]:
     """Both ways in one product of all neurons with all tokens for each vector and matrix. Dots of unit vectors order a
     neuron's tokens as its dots do, and a token's neurons as its cosines do."""
@@ -93,19 +104,18 @@ def list_tokens(
     by_token = {each: Best.none(count, min(top_neurons, neurons), device, each.sign) for each in TOKEN_LISTS}
     blocks, columns = split(neurons, NEURONS_AT_ONCE), split(count, TOKENS_AT_ONCE)
     room = torch.empty(NEURONS_AT_ONCE * TOKENS_AT_ONCE, device=device)
-    with step_bar("tokens", len(blocks) * len(VECTORS) * len(MATRICES)) as bar:
-        for rows, vector, matrix in product(blocks, VECTORS, MATRICES):
-            unit = directions.of(vector, rows, device)
-            by_neuron = {sign: Best.none(len(unit), lists.k, device, sign) for sign in SIGNS}
-            for part in columns:
-                dots = _product(unit, tokens.vectors[matrix][part], room)
-                for sign in SIGNS:
-                    by_neuron[sign].offer(slice(None), dots, 1, part.start)
-                    by_token[TokenList(vector, matrix, sign)].offer(part, dots, 0, rows.start)
-            norm = torch.from_numpy(directions.norm[vector][rows]).to(unit)
+    state = {**lists.tensors(), **tensors_of(by_token)}
+    for rows, vector, matrix in (work or Work()).through("tokens", list(product(blocks, VECTORS, MATRICES)), state):
+        unit = directions.of(vector, rows, device)
+        by_neuron = {sign: Best.none(len(unit), lists.k, device, sign) for sign in SIGNS}
+        for part in columns:
+            dots = _product(unit, tokens.vectors[matrix][part], room)
             for sign in SIGNS:
-                lists.put(rows, TokenList(vector, matrix, sign), by_neuron[sign], tokens, norm)
-            bar.update()
+                by_neuron[sign].offer(slice(None), dots, 1, part.start)
+                by_token[TokenList(vector, matrix, sign)].offer(part, dots, 0, rows.start)
+        norm = torch.from_numpy(directions.norm[vector][rows]).to(unit)
+        for sign in SIGNS:
+            lists.put(rows, TokenList(vector, matrix, sign), by_neuron[sign], tokens, norm)
     return lists, _neuron_lists(by_token, tokens)
 
 
@@ -115,25 +125,23 @@ def _neuron_lists(best: dict[TokenList, Best], tokens: TokenDirections) -> Neuro
     return NeuronLists(neurons.cpu().numpy(), torch.stack(cosines, dim=1).cpu().numpy())
 
 
-def moments(directions: Directions, tokens: TokenDirections) -> UnembedMoments:
+def moments(directions: Directions, tokens: TokenDirections, work: Work | None = None) -> UnembedMoments:
     """Around the mean, which is known beforehand; sums of whole rows, in memory that is used again and again."""
     unit = torch.nn.functional.normalize(tokens.vectors[Matrix.UNEMBED], dim=1)
     centre = unit.mean(dim=0, dtype=torch.float64)
     blocks, columns = split(directions.neurons, _NEURONS_IN_CACHE), split(len(unit), _TOKENS_IN_CACHE)
     rooms = [torch.empty(_NEURONS_IN_CACHE * _TOKENS_IN_CACHE, device=unit.device) for _ in range(3)]
     sums = torch.zeros(3, directions.neurons, dtype=torch.float64)
-    with step_bar("roles", len(blocks)) as bar:
-        for rows in blocks:
-            out = directions.of(Vector.OUT, rows, unit.device)
-            mean = (out.double() @ centre).float()[:, None]
-            for part in columns:
-                cosines = _product(out, unit[part], rooms[0]).sub_(mean)
-                squares, powers = (room[: cosines.numel()].view_as(cosines) for room in rooms[1:])
-                torch.mul(cosines, cosines, out=squares)
-                sums[0, rows] += squares.sum(dim=1).cpu()
-                sums[1, rows] += torch.mul(squares, cosines, out=powers).sum(dim=1).cpu()
-                sums[2, rows] += torch.mul(squares, squares, out=powers).sum(dim=1).cpu()
-            bar.update()
+    for rows in (work or Work()).through("roles", blocks, {"sums": sums}):
+        out = directions.of(Vector.OUT, rows, unit.device)
+        mean = (out.double() @ centre).float()[:, None]
+        for part in columns:
+            cosines = _product(out, unit[part], rooms[0]).sub_(mean)
+            squares, powers = (room[: cosines.numel()].view_as(cosines) for room in rooms[1:])
+            torch.mul(cosines, cosines, out=squares)
+            sums[0, rows] += squares.sum(dim=1).cpu()
+            sums[1, rows] += torch.mul(squares, cosines, out=powers).sum(dim=1).cpu()
+            sums[2, rows] += torch.mul(squares, squares, out=powers).sum(dim=1).cpu()
     second, third, fourth = (sums / len(unit)).numpy()
     with np.errstate(divide="ignore", invalid="ignore"):  # of a vector of length 0
         return UnembedMoments(second, third / second**1.5, fourth / second**2 - 3)

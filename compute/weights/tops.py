@@ -1,6 +1,8 @@
 """The largest values along a matrix's rows or columns, and of matrices that come piece by piece."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -47,6 +49,9 @@ class Best:
         nobody = torch.full((lines, k), -1, dtype=torch.int32, device=device)
         return cls(torch.full((lines, k), -sign * torch.inf, device=device), nobody, sign)
 
+    def tensors(self) -> dict[str, Tensor]:
+        return {"values": self.values, "which": self.which}
+
     def offer(self, lines: slice, matrix: Float[Tensor, "row column"], dim: int, first: int) -> None:
         """Takes up, in place, a matrix whose rows (dim 1) or columns (dim 0) are some of the lines; the other way it
         goes over the values from number `first` on."""
@@ -56,6 +61,12 @@ class Best:
         which = torch.cat([self.which[lines], (place + first).int()], dim=1)
         self.values[lines], best = both.topk(k, dim=1, largest=self.sign > 0)
         self.which[lines] = which.gather(1, best)
+
+
+def tensors_of(best: Mapping[Any, Best]) -> dict[str, Tensor]:
+    """All of them, the same memory, in their order."""
+    found = enumerate(best.values())
+    return {f"{number} {name}": each for number, one in found for name, each in one.tensors().items()}
 
 
 def split(count: int, at_once: int, start: int = 0) -> list[slice]:
