@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 _MAGIC = b"PAR1"
 TAIL = 8
 """Bytes at the very end: four of the footer's length, four of magic."""
+_MOST = 2**25
+"""Twice what the windows of the widest layer need; parsed it takes eleven times as much."""
 
 
 def footer_length(tail: bytes, size: int) -> int | None:
     """What the end of a parquet file of some size says of its footer's length; None where it can be no such file."""
     length = int.from_bytes(tail[-TAIL:-4], "little")
-    whole = len(tail) >= TAIL and tail.endswith(_MAGIC) and length <= size - TAIL - len(_MAGIC)
+    whole = len(tail) >= TAIL and tail.endswith(_MAGIC) and length <= min(size - TAIL - len(_MAGIC), _MOST)
     return length if whole else None
 
 
