@@ -5,6 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gluscope_core.footer_check import check_footer
+
 _MAGIC = b"PAR1"
 TAIL = 8
 """Bytes at the very end: four of the footer's length, four of magic."""
@@ -38,6 +40,8 @@ def end_of(path: Path, length: int) -> bytes:
 
 
 def parse_footer(footer: bytes) -> pq.FileMetaData:
+    """Raises OSError, an Arrow error or ValueError where it cannot be parsed, or could not be asked for its columns."""
+    check_footer(footer[:-TAIL])
     return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
 
 

@@ -318,7 +318,7 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
         raise DatasetDamaged(f"{where} is not a manifest ({_short(error)}): {_AGAIN}") from error
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise DatasetTooNew(
-            f"{where} has format version {version}, this release reads {FORMAT_VERSION}: upgrade GLUScope"
+            f"{where} has format version {str(version)[:20]}, this release reads {FORMAT_VERSION}: upgrade GLUScope"
         )
     if found != claimed:
         raise DatasetDamaged(f"{where} does not match its own SHA-256: {_AGAIN}")
@@ -326,7 +326,7 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
         manifest = msgspec.convert(content, Manifest)
     except (msgspec.ValidationError, RecursionError) as error:
         raise DatasetDamaged(
-            f"{where} does not fit format version {version}: {_short(error)}. To mend it, {_AGAIN}"
+            f"{where} does not fit format version {FORMAT_VERSION}: {_short(error)}. To mend it, {_AGAIN}"
         ) from error
     if problem := why_implausible(manifest):
         raise DatasetDamaged(f"{where}: {problem}. To mend it, {_AGAIN}")

@@ -3,6 +3,7 @@
 Arrow takes a page's header at its word, and repeats one string of a dictionary as often as the page says."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ _MOST_PAGES = 4_096
 _MOST_OF_DICTIONARY = 2**24
 """Bytes; who writes one ends it at a sixteenth of that."""
 _USUAL_HEADER, _LONGEST_HEADER = 512, 2**17
+_CODECS = ("zstd", "snappy", "gzip", "brotli", "lz4_raw")
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _STRINGS, _FIXED = "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"
 _LEVELS = 4
@@ -26,7 +28,7 @@ ALLOWED, MOST_TIMES = 64 * 2**20, 32
 """Bytes in memory that nobody minds, and how many more there may be for each in the file; ours take up to 6."""
 
 
-class Implausible(Exception):
+class Implausible(OSError):
     """Why pages are not as anybody writes them."""
 
 
@@ -64,7 +66,7 @@ def _size_of_chunk(chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, rows: i
     for page in _pages(chunk, file):
         if page.kind == _DICTIONARY:
             size += page.unpacked
-            longest = _longest(page, chunk.compression, file) if leaf.physical_type == _STRINGS else 0
+            longest = _longest(page, file) if leaf.physical_type == _STRINGS else 0
             continue
         values += page.values
         size += _size_of_page(page, leaf, longest)
@@ -126,19 +128,27 @@ def _page_of(header: dict[int, Any], at: int) -> _Page:
     return _Page(kind, unpacked, stored, values, encoding, at)
 
 
-def _longest(page: _Page, compression: str, file: BinaryIO) -> int:
-    """The longest string of a dictionary. What of it does not add up, Arrow will say."""
+def _longest(page: _Page, file: BinaryIO) -> int:
+    """The longest string of a dictionary, whatever it is compressed with: to be asked for a codec that it does not
+    know ends Arrow. What else does not add up, it will say."""
     if page.unpacked > _MOST_OF_DICTIONARY:
         raise Implausible(f"a dictionary unpacks to {page.unpacked:,} bytes")
     file.seek(page.at)
-    content = file.read(page.stored)
-    if compression != "UNCOMPRESSED":
-        content = pa.Codec(compression.lower()).decompress(content, decompressed_size=page.unpacked, asbytes=True)
+    stored = file.read(page.stored)
+    contents = [stored]
+    for codec in _CODECS:
+        with suppress(pa.ArrowException, OSError, ValueError):
+            contents.append(pa.Codec(codec).decompress(stored, decompressed_size=page.unpacked, asbytes=True))
+    return max(map(_longest_of, contents))
+
+
+def _longest_of(content: bytes) -> int:
+    """0 where it is no list of strings."""
     at = longest = 0
     while at + 4 <= len(content):
         length = int.from_bytes(content[at : at + 4], "little")
         longest, at = max(longest, length), at + 4 + length
-    return longest
+    return longest if at == len(content) else 0
 
 
 class _Compact:

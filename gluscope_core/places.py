@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, NoSuchRevision
+from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, DatasetNotFound, NoSuchRevision
 from gluscope_core.footers import end_of, read_footer
 from gluscope_core.manifest import JOURNAL_NAME, FileRecord, Manifest, read_manifest
 
@@ -140,6 +140,10 @@ def find_place(named: str | Path, revision: str | None = None) -> Place:
         from gluscope_core.hub import HubRevision  # noqa: PLC0415 - its client takes half a second to import
 
         return HubRevision.find(named, revision)
+    try:
+        Path(named).exists()
+    except (OSError, ValueError) as error:  # a name that is too long, has a NUL, or lies where nobody may look
+        raise DatasetNotFound(f"{str(named)[:200]!r} cannot be opened ({error}): name another folder") from error
     if revision is not None:
         raise NoSuchRevision(f"{named} is opened as a local folder, which has no revisions: leave revision out")
     return Folder(Path(named))

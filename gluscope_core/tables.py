@@ -160,7 +160,7 @@ class TableFile:
             return read()
         except FileNotFoundError as error:
             raise DatasetDamaged(f"{self.where} is missing: {self.place.remedy}") from error
-        except (pa.ArrowException, OSError, ValueError, OverflowError, Implausible) as error:
+        except (pa.ArrowException, OSError, ValueError, IndexError, OverflowError) as error:
             raise DatasetDamaged(f"{self.where} cannot be read ({str(error)[:300]}): {self.place.remedy}") from error
 
 

@@ -37,7 +37,7 @@ def unpack_lists(row: pa.Table) -> pd.DataFrame:
     frame = _keys(LISTS, sizes)
     for name, field in (("value", Field.VALUES), ("text", Field.INDICES), ("position", Field.POSITIONS)):
         frame[name] = np.concatenate(columns[field])
-    _fits(row, not frame["text"].isna().any())
+    _fits(row, not frame["text"].isna().to_numpy().any())
     return frame
 
 
