@@ -6,10 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gluscope_core.columns import SampleColumn, VocabColumn
+from gluscope_core.columns import VocabColumn
 from gluscope_core.errors import (
     DatasetDamaged,
     DatasetNotFound,
@@ -25,6 +26,8 @@ from gluscope_core.manifest import FileRecord, Manifest
 from gluscope_core.places import Folder, Place, find_place
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
+    LAYER,
+    NEURON,
     NEURONS_TABLE,
     SAMPLES_TABLE,
     TEXTS_TABLE,
@@ -34,7 +37,14 @@ from gluscope_core.schema import (
     WINDOWS_TABLE,
 )
 from gluscope_core.tables import TableFile, kept_groups, read_whole
-from gluscope_core.unpack import NeuronWeights, unpack_index, unpack_lists, unpack_weights, unpack_windows, values_of
+from gluscope_core.unpack import (
+    NeuronWeights,
+    unpack_index,
+    unpack_lists,
+    unpack_samples,
+    unpack_weights,
+    unpack_windows,
+)
 
 _Read = TypeVar("_Read")
 
@@ -93,10 +103,7 @@ class Dataset:
 
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
-        row = self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron))
-        names = {"text": SampleColumn.INDICES, "position": SampleColumn.POSITIONS}
-        names |= {"gate": SampleColumn.GATE, "in": SampleColumn.IN}
-        return pd.DataFrame({name: values_of(row, column) for name, column in names.items()})
+        return unpack_samples(self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron)))
 
     def weights(self, layer: int, neuron: int) -> NeuronWeights:
         """The tokens that a neuron's vectors point to, and the neurons whose weights have to do with its own."""
@@ -115,7 +122,10 @@ class Dataset:
     @cached_property
     def vocab(self) -> pd.DataFrame:
         """Token id to bytes and display string."""
-        return self.read_table(VOCAB_TABLE.name).to_pandas().set_index(VocabColumn.ID.value)
+        vocab = self.read_table(VOCAB_TABLE.name).to_pandas()
+        if not np.array_equal(vocab[VocabColumn.ID], np.arange(len(vocab))):
+            raise DatasetDamaged(f"{self.place}: its vocabulary does not count from 0: {self.place.remedy}")
+        return vocab.set_index(VocabColumn.ID.value)
 
     def has(self, table: str) -> bool:
         return bool(self.manifest.files_of(table))
@@ -139,7 +149,24 @@ class Dataset:
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
         """All rows of a table, or all of the files that hold a layer."""
         files = [file for file in self._files_of(table) if layer is None or file.record.holds(layer)]
-        return self._settled(lambda: pa.concat_tables([file.read(columns) for file in files]))
+        found = self._settled(lambda: pa.concat_tables([file.read(columns) for file in files]))
+        if table == NEURONS_TABLE.name and layer is None and {LAYER, NEURON} <= set(found.column_names):
+            self._refuse_other_neurons(found)
+        return found
+
+    def _refuse_other_neurons(self, rows: pa.Table) -> None:
+        """Who reads columns takes the place of a row for its neuron."""
+        manifest, (layer, neuron) = self.manifest, (rows.column(name).to_numpy() for name in (LAYER, NEURON))
+        if manifest.some_neurons is None:
+            width = manifest.model.d_mlp
+            wanted = np.repeat(manifest.layers, width), np.tile(np.arange(width), len(manifest.layers))
+        else:
+            wanted = np.array(manifest.some_neurons).T
+        if not np.array_equal((layer, neuron), wanted):
+            raise DatasetDamaged(
+                f"{self.place}: its table {NEURONS_TABLE.name} does not have each neuron once, in order: "
+                f"{self.place.remedy}"
+            )
 
     def _files_of(self, table: str) -> list[TableFile]:
         records = self.manifest.files_of(table)

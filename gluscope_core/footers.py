@@ -5,15 +5,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gluscope_core.footer_check import check_footer
+
 _MAGIC = b"PAR1"
 TAIL = 8
 """Bytes at the very end: four of the footer's length, four of magic."""
+_MOST = 2**25
+"""Twice what the windows of the widest layer need; parsed it takes eleven times as much."""
 
 
 def footer_length(tail: bytes, size: int) -> int | None:
     """What the end of a parquet file of some size says of its footer's length; None where it can be no such file."""
     length = int.from_bytes(tail[-TAIL:-4], "little")
-    whole = len(tail) >= TAIL and tail.endswith(_MAGIC) and length <= size - TAIL - len(_MAGIC)
+    whole = len(tail) >= TAIL and tail.endswith(_MAGIC) and length <= min(size - TAIL - len(_MAGIC), _MOST)
     return length if whole else None
 
 
@@ -36,6 +40,8 @@ def end_of(path: Path, length: int) -> bytes:
 
 
 def parse_footer(footer: bytes) -> pq.FileMetaData:
+    """Raises OSError, an Arrow error or ValueError where it cannot be parsed, or could not be asked for its columns."""
+    check_footer(footer[:-TAIL])
     return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
 
 

@@ -22,7 +22,7 @@ from gluscope_core.errors import DatasetDamaged, DatasetNotFound, HubUnreachable
 from gluscope_core.footers import TAIL, end_of, footer_length
 from gluscope_core.hub_errors import explained
 from gluscope_core.hub_ranges import RangeReader, RangesIgnored
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, parse_manifest
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest_file
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DATASET = constants.REPO_TYPE_DATASET
@@ -69,7 +69,7 @@ class HubRevision:
 
     def manifest(self) -> Manifest:
         try:
-            return parse_manifest(self.whole(MANIFEST_NAME).read_bytes(), self.locate(MANIFEST_NAME))
+            return read_manifest_file(self.whole(MANIFEST_NAME), self.locate(MANIFEST_NAME))
         except FileNotFoundError as error:
             raise DatasetNotFound(
                 f"{self} holds no dataset of GLUScope's: no {MANIFEST_NAME}, which comes last while one is published"

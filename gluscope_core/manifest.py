@@ -1,12 +1,30 @@
 """The manifest of a dataset, `gluscope.json`: what it holds, how it was made, and the hashes that guard it."""
 
 import hashlib
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from gluscope_core.bounds import (
+    MOST_LAYERS,
+    Cosine,
+    Count,
+    FilePath,
+    Layer,
+    Layers,
+    Sentence,
+    Setting,
+    Sha256,
+    Share,
+    SomeLayers,
+    Width,
+    Word,
+    why_implausible,
+)
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, DatasetTooNew
 from gluscope_core.ids import NeuronId
 from gluscope_core.schema import FORMAT_VERSION
@@ -15,25 +33,27 @@ from gluscope_core.vocabulary import Coordinates, ImportSource, SignConvention
 MANIFEST_NAME = "gluscope.json"
 JOURNAL_NAME = "gluscope.journal.json"
 """Present while tables are being replaced; what is visible then may be neither the old dataset nor the new one."""
-_MAX_BYTES = 64 * 2**20
+_MOST_BYTES = 8 * 2**20
+"""Many times what the largest model needs; parsed, what is written to be large takes twenty times as much."""
+_AGAIN = "download or compute the dataset again"
 
 
 @dataclass(frozen=True)
 class ModelFacts:
     """What is known of a model; of one that only others have run that may be little."""
 
-    id: str
-    revision: str | None
-    quantisation: str | None
-    architecture: str | None
-    layers: int
-    d_model: int | None
-    d_mlp: int
-    vocab_size: int | None
-    context: int | None
-    activation: str | None
-    dtype: str | None
-    fingerprint: str | None
+    id: Word
+    revision: Word | None
+    quantisation: Word | None
+    architecture: Word | None
+    layers: Layers
+    d_model: Setting | None
+    d_mlp: Width
+    vocab_size: Setting | None
+    context: Setting | None
+    activation: Word | None
+    dtype: Word | None
+    fingerprint: Word | None
     """SHA-256 over the names and contents of local files of config and weights; on the Hub the revision says it."""
 
 
@@ -41,30 +61,30 @@ class ModelFacts:
 class ModelRecord(ModelFacts):
     """Of a model that was at hand, all of it."""
 
-    architecture: str
-    d_model: int
-    vocab_size: int
-    context: int
-    activation: str
-    dtype: str
+    architecture: Word
+    d_model: Setting
+    vocab_size: Setting
+    context: Setting
+    activation: Word
+    dtype: Word
 
 
 @dataclass(frozen=True)
 class TextsRecord:
-    id: str
-    revision: str | None
-    licence: str | None
-    tokenizer: str | None
-    bos_policy: str
-    first_token: int | None
+    id: Sentence
+    revision: Word | None
+    licence: Sentence | None
+    tokenizer: Word | None
+    bos_policy: Sentence
+    first_token: Setting | None
     """The id that every text starts with, if they all do."""
-    texts: int
-    empty: int
-    cut: int
+    texts: Count
+    empty: Count
+    cut: Count
     """Texts longer than the context, of which only the beginning was run."""
-    tokens: int
+    tokens: Count
     """Tokens that were run, position 0 included."""
-    fingerprint: str
+    fingerprint: Word
     """SHA-256 over the token ids that were run, in order."""
 
 
@@ -72,20 +92,20 @@ class TextsRecord:
 class RunRecord:
     sign_convention: SignConvention
     coordinates: Coordinates
-    top_k: int
-    random_k: int
-    window: int
-    samples: int
-    skip_first: int
-    layers: tuple[int, ...]
-    batch_tokens: int
-    batches: int
-    batch_plan: str
+    top_k: Setting
+    random_k: Setting
+    window: Setting
+    samples: Setting
+    skip_first: Setting
+    layers: SomeLayers
+    batch_tokens: Setting
+    batches: Count
+    batch_plan: Word
     """SHA-256 over the texts of each batch, in order."""
     compiled: bool
     seed: int
-    shards: int
-    counted_tokens: int
+    shards: Setting
+    counted_tokens: Count
     """The denominator of every frequency."""
 
 
@@ -94,18 +114,18 @@ class ImportRecord:
     """Activations that the original program computed, and what is known of how."""
 
     source: ImportSource
-    files: int
-    fingerprint: str
+    files: Count
+    fingerprint: Word
     """SHA-256 over the files that they were read from; of parquet files over the footers."""
     sign_convention: SignConvention
     coordinates: Coordinates
-    layers: tuple[int, ...]
-    neurons: tuple[tuple[int, int], ...] | None
+    layers: SomeLayers
+    neurons: tuple[tuple[Setting, Setting], ...] | None
     """Layer and number of those that there are rows of; null for all of the layers."""
-    top_k: int
-    window: int | None
+    top_k: Setting
+    window: Setting | None
     """Of the windows, where there are any."""
-    remarks: tuple[str, ...]
+    remarks: tuple[Sentence, ...]
     """What a reader has to know, as sentences."""
 
 
@@ -113,17 +133,17 @@ class ImportRecord:
 class RolesRecord:
     """Where the lines between roles were drawn."""
 
-    partition_share: float
+    partition_share: Share
     """Of all neurons, by the variance of their effect on the tokens."""
     partition_variance: float | None
     """The least variance among them; with the next, null where roles were not computed."""
     kurtosis: float | None
     """Above which a neuron predicts or suppresses; null where that would be nobody."""
-    entropy_directions: int
+    entropy_directions: Setting
     """How many of W_U's weakest directions count as its null space."""
-    entropy_share: float
-    attention_cosine: float
-    first_token: int | None
+    entropy_share: Share
+    attention_cosine: Share
+    first_token: Setting | None
     """Whose key attention heads rest on; null where it is not known, or queries or keys are normed."""
 
 
@@ -131,10 +151,10 @@ class RolesRecord:
 class MismatchRecord:
     """In one layer: within which cosines lie 95 % of pairs of vectors that belong to different neurons."""
 
-    layer: int
-    gate_in: tuple[float, float]
-    gate_out: tuple[float, float]
-    in_out: tuple[float, float]
+    layer: Layer
+    gate_in: tuple[Cosine, Cosine]
+    gate_out: tuple[Cosine, Cosine]
+    in_out: tuple[Cosine, Cosine]
 
 
 @dataclass(frozen=True)
@@ -143,22 +163,22 @@ class WeightsRecord:
 
     sign_convention: SignConvention
     coordinates: Coordinates
-    parts: tuple[str, ...]
+    parts: tuple[Word, ...]
     """What was computed."""
-    threshold: float
+    threshold: Share
     """From which on a cosine counts as different from 0, for IO classes."""
     centred: bool
     """Whether W_U's mean over the vocabulary was taken away."""
     tied: bool
     """Whether W_U and W_E are the same weights."""
-    top_tokens: int
+    top_tokens: Setting
     """In each list of a neuron's tokens."""
-    top_neurons: int
+    top_neurons: Setting
     """In each list of a token's neurons."""
-    related: int
+    related: Setting
     """In each list of related neurons."""
     roles: RolesRecord
-    mismatched: tuple[MismatchRecord, ...]
+    mismatched: Annotated[tuple[MismatchRecord, ...], Meta(max_length=MOST_LAYERS)]
     environment: "EnvironmentRecord"
     nonfinite_neurons: int = 0
     """Neurons of the model that have weights which are not finite numbers: nothing is said of them."""
@@ -168,24 +188,24 @@ class WeightsRecord:
 
 @dataclass(frozen=True)
 class EnvironmentRecord:
-    gluscope: str
-    python: str
-    torch: str
-    transformers: str
-    pyarrow: str
-    device: str
-    threads: int
+    gluscope: Word
+    python: Word
+    torch: Word
+    transformers: Word
+    pyarrow: Word
+    device: Word
+    threads: Setting
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    path: str
-    table: str
-    rows: int
-    bytes: int
-    sha256: str
-    footer_sha256: str
-    layers: tuple[int, int] | None
+    path: FilePath
+    table: Word
+    rows: Setting
+    bytes: Count
+    sha256: Sha256
+    footer_sha256: Sha256
+    layers: tuple[Layer, Layer] | None
     """First and last layer of the rows, for tables with a row per neuron."""
 
     def holds(self, layer: int) -> bool:
@@ -194,7 +214,7 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    format_version: int
+    format_version: Annotated[int, Meta(ge=1)]
     model: ModelFacts
     texts: TextsRecord | None
     run: RunRecord | None
@@ -202,9 +222,9 @@ class Manifest:
     weights: WeightsRecord | None
     environment: EnvironmentRecord | None
     """Null where the files are not ours."""
-    nonfinite_values: int
+    nonfinite_values: Count
     """Pairs of token and neuron that were left out because gate, in or post was not a finite number."""
-    stages: tuple[str, ...]
+    stages: tuple[Word, ...]
     files: tuple[FileRecord, ...]
     imported: ImportRecord | None = None
     """In place of `run`, where the original program ran the model."""
@@ -272,13 +292,24 @@ def _own_hash(content: dict[str, Any]) -> str:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a local folder, checked against its own hash before any of it is believed."""
-    path = folder / MANIFEST_NAME
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DatasetDamaged(f"{path} is larger than any manifest: download or compute the dataset again")
-        return parse_manifest(path.read_bytes(), str(path))
+        return read_manifest_file(folder / MANIFEST_NAME)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetNotFound(f"{folder} holds no dataset (no {MANIFEST_NAME}): compute one there first") from error
+    except (OSError, ValueError) as error:  # a name that is too long, or has a NUL; a folder that may not be read
+        raise DatasetNotFound(f"{str(folder)[:200]} cannot be opened ({error}): name a folder that can") from error
+
+
+def read_manifest_file(path: Path, where: str | None = None) -> Manifest:
+    """A file on this machine; `where` is what messages call it."""
+    where = where or str(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DatasetDamaged(f"{where} is no file: {_AGAIN}")
+    with path.open("rb") as file:
+        raw = file.read(_MOST_BYTES + 1)
+    if len(raw) > _MOST_BYTES:
+        raise DatasetDamaged(f"{where} is larger than any manifest: {_AGAIN}")
+    return parse_manifest(raw, where)
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:
@@ -286,15 +317,26 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
         content = msgspec.json.decode(raw)
         version = content["format_version"]
         claimed = content["sha256"]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError) as error:
-        raise DatasetDamaged(f"{where} is not a manifest ({error}): download or compute the dataset again") from error
+        found = _own_hash(content)
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise DatasetDamaged(f"{where} is not a manifest ({_short(error)}): {_AGAIN}") from error
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise DatasetTooNew(
-            f"{where} has format version {version}, this release reads {FORMAT_VERSION}: upgrade GLUScope"
+            f"{where} has format version {str(version)[:20]}, this release reads {FORMAT_VERSION}: upgrade GLUScope"
         )
-    if _own_hash(content) != claimed:
-        raise DatasetDamaged(f"{where} does not match its own SHA-256: download or compute the dataset again")
+    if found != claimed:
+        raise DatasetDamaged(f"{where} does not match its own SHA-256: {_AGAIN}")
     try:
-        return msgspec.convert(content, Manifest)
-    except msgspec.ValidationError as error:
-        raise DatasetDamaged(f"{where} does not fit format version {version}: {error}") from error
+        manifest = msgspec.convert(content, Manifest)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise DatasetDamaged(
+            f"{where} does not fit format version {FORMAT_VERSION}: {_short(error)}. To mend it, {_AGAIN}"
+        ) from error
+    if problem := why_implausible(manifest):
+        raise DatasetDamaged(f"{where}: {problem}. To mend it, {_AGAIN}")
+    return manifest
+
+
+def _short(error: Exception) -> str:
+    """It may quote what was read."""
+    return " ".join(str(error).split())[:200]

@@ -1,14 +1,17 @@
 """Where a dataset's files lie: a local folder, or a pinned revision of a dataset on the Hub."""
 
 import re
+import stat
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from gluscope_core.errors import DatasetBeingUpdated, NoSuchRevision
+from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, DatasetNotFound, NoSuchRevision
 from gluscope_core.footers import end_of, read_footer
 from gluscope_core.manifest import JOURNAL_NAME, FileRecord, Manifest, read_manifest
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_SNAPSHOTS, _BLOBS = "snapshots", "blobs"
+"""Folders of the Hub client's cache, in which what is in the first are links to what is in the second."""
 
 
 class Place(Protocol):
@@ -98,18 +101,26 @@ class Folder:
         return True
 
     def whole(self, path: str) -> Path:
-        return self.path / path
+        """Refuses what is no file, which may have no end, and links out of the folder, where others' data lie."""
+        file = self.path / path
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise DatasetDamaged(f"{file} is no file: {self.remedy}")
+        real, home = file.resolve(), self.path.resolve()
+        blobs = [each.parent / _BLOBS for each in home.parents if each.name == _SNAPSHOTS]
+        if not any(real.is_relative_to(each) for each in (home, *blobs)):
+            raise DatasetDamaged(f"{file} leads out of the dataset's folder: put the file itself there")
+        return file
 
     def span(self, path: str, start: int, stop: int) -> Path:
         del start, stop
-        return self.path / path
+        return self.whole(path)
 
     def footer(self, record: FileRecord, expected: int) -> bytes:
         del expected
-        return read_footer(self.path / record.path)
+        return read_footer(self.whole(record.path))
 
     def tail(self, path: str, length: int) -> bytes:
-        return end_of(self.path / path, length)
+        return end_of(self.whole(path), length)
 
     def check_settled(self, manifest: Manifest) -> None:
         self._refuse_while_updated()
@@ -129,6 +140,10 @@ def find_place(named: str | Path, revision: str | None = None) -> Place:
         from gluscope_core.hub import HubRevision  # noqa: PLC0415 - its client takes half a second to import
 
         return HubRevision.find(named, revision)
+    try:
+        Path(named).exists()
+    except (OSError, ValueError) as error:  # a name that is too long, has a NUL, or lies where nobody may look
+        raise DatasetNotFound(f"{str(named)[:200]!r} cannot be opened ({error}): name another folder") from error
     if revision is not None:
         raise NoSuchRevision(f"{named} is opened as a local folder, which has no revisions: leave revision out")
     return Folder(Path(named))

@@ -1,7 +1,8 @@
 """Reading one parquet file of a dataset: its footer is checked against the manifest before it is parsed."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -14,6 +15,7 @@ from gluscope_core.footers import parse_footer, span_of
 from gluscope_core.ids import NeuronId
 from gluscope_core.kept import Kept
 from gluscope_core.manifest import FileRecord
+from gluscope_core.page_headers import Implausible, check_unpacked
 from gluscope_core.places import Place
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, STRIKING_TABLE, TABLES, TEXTS_TABLE, VOCAB_TABLE
 
@@ -26,6 +28,9 @@ once. Larger files are read in parts like the rest."""
 _FOOTER_PER_PAGE = 110
 """Bytes that the footer takes for each column of each row group, a little more than seen."""
 _MOST_GROUPS = 64 * 2**20
+_MOST_OF_GROUP = 2**28
+"""Bytes of a row group in the file; it is fetched at once."""
+_AGAIN = "compute the dataset again"
 
 
 class TableFile:
@@ -41,10 +46,20 @@ class TableFile:
         self._check_columns()
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        return self._guard(lambda: self._open(self.place.whole(self.record.path)).read(self._projection(columns)))
+        def read() -> pa.Table:
+            names, source = self._projection(columns), self.place.whole(self.record.path)
+            self._check_unpacked(source, range(self.metadata.num_row_groups), names)
+            return _sound(self._open(source).read(names), self.record.table)
+
+        return self._guard(read)
 
     def read_group(self, group: int) -> pa.Table:
-        return self._guard(lambda: self._open(self._source(group)).read_row_group(group))
+        def read() -> pa.Table:
+            source = self._source(group)
+            self._check_unpacked(source, [group])
+            return _sound(self._open(source).read_row_group(group), self.record.table)
+
+        return self._guard(read)
 
     def read_row(self, neuron_id: NeuronId) -> pa.Table | None:
         """The row of one neuron, reading only its row group; None where the file has no such row."""
@@ -75,7 +90,14 @@ class TableFile:
     def _source(self, group: int) -> Path | BinaryIO:
         if read_whole(self.record):
             return self.place.whole(self.record.path)
-        return self.place.span(self.record.path, *span_of(self.metadata, group))
+        start, stop = span_of(self.metadata, group)
+        if not 0 <= start <= stop <= min(self.record.bytes, start + _MOST_OF_GROUP):
+            raise Implausible(f"row group {group} lies from byte {start} to {stop}")
+        return self.place.span(self.record.path, start, stop)
+
+    def _check_unpacked(self, source: Path | BinaryIO, groups: Iterable[int], names: list[str] | None = None) -> None:
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+            check_unpacked(self.metadata, groups, names, file)
 
     def _open(self, source: Path | BinaryIO) -> pq.ParquetFile:
         return pq.ParquetFile(source, metadata=self.metadata, page_checksum_verification=True)
@@ -89,15 +111,19 @@ class TableFile:
         return footer
 
     def _check_columns(self) -> None:
+        if self.metadata.num_rows != self.record.rows:
+            raise DatasetDamaged(
+                f"{self.where} has {self.metadata.num_rows} rows, and {self.record.rows} in the manifest: "
+                f"{self.place.remedy}"
+            )
         have = self.metadata.schema.to_arrow_schema()
         for field in TABLES[self.record.table].schema:
             position = have.get_field_index(field.name)
             if position < 0:
-                raise DatasetDamaged(f"{self.where}: column {field.name} is missing; compute the dataset again")
+                raise DatasetDamaged(f"{self.where}: column {field.name} is missing: {_AGAIN}")
             if have.field(position).type != field.type:
                 raise DatasetDamaged(
-                    f"{self.where}: column {field.name} is {have.field(position).type}, expected {field.type}; "
-                    "compute the dataset again"
+                    f"{self.where}: column {field.name} is {have.field(position).type}, expected {field.type}: {_AGAIN}"
                 )
 
     def _projection(self, columns: Sequence[str] | None) -> list[str] | None:
@@ -123,6 +149,8 @@ class TableFile:
     def _bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Two ids that no row of the group lies outside of; a group that spans layers says little of its neurons."""
         layer, neuron = (self.metadata.row_group(group).column(i).statistics for i in range(2))
+        if not all(each is not None and each.has_min_max and isinstance(each.min, int) for each in (layer, neuron)):
+            raise DatasetDamaged(f"{self.where}: row group {group} does not say which neurons it has: {_AGAIN}")
         if layer.min != layer.max:
             return (layer.min, 0), (layer.max, 2**31 - 1)
         return (layer.min, neuron.min), (layer.max, neuron.max)
@@ -132,8 +160,18 @@ class TableFile:
             return read()
         except FileNotFoundError as error:
             raise DatasetDamaged(f"{self.where} is missing: {self.place.remedy}") from error
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DatasetDamaged(f"{self.where} cannot be read ({error}): {self.place.remedy}") from error
+        except (pa.ArrowException, OSError, ValueError, IndexError, OverflowError) as error:
+            raise DatasetDamaged(f"{self.where} cannot be read ({str(error)[:300]}): {self.place.remedy}") from error
+
+
+def _sound(rows: pa.Table, table: str) -> pa.Table:
+    """What was read, if strings are UTF-8 and nothing lacks that must be there."""
+    rows.validate(full=True)
+    for field in TABLES[table].schema:
+        name = field.name
+        if not field.nullable and name in rows.column_names and rows.column(name).null_count:
+            raise Implausible(f"column {name} has gaps")
+    return rows
 
 
 def read_whole(record: FileRecord) -> bool:
