@@ -1,4 +1,4 @@
-"""The dashboard in a browser on a dataset that olah serves: chosen by id and commit, which later commits do not change."""
+"""The dashboard in a browser on what olah serves: chosen by id and commit, which later commits do not change."""
 
 from collections.abc import Iterator
 
