@@ -16,10 +16,10 @@ from compute.card import CARD_NAME, NOTICES_NAME, card, completed
 from compute.config import PublishConfig
 from compute.durable import locked, sha256_of
 from compute.progress import say
-from gluscope_core.dataset import open_dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable
 from gluscope_core.hub_errors import FROM_THE_CLIENT, explained
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.places import Folder
 from gluscope_core.schema import TABLES
 
 FILES_AT_ONCE = 100
@@ -67,8 +67,10 @@ class _Plan:
 
 
 def publish(config: PublishConfig) -> None:
+    here = Folder(config.dataset)
+    here.manifest()  # before anything is written there, be it a lock
     with locked(config.dataset):
-        manifest = open_dataset(config.dataset).manifest
+        manifest = here.manifest()
         with _named(config.repo_id):
             target = _look(config)
             plan = _plan(config.dataset, manifest, target)
