@@ -14,6 +14,7 @@ import pyarrow as pa
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
 from compute.durable import PROGRESS, commit, complete, locked, remove_work
+from compute.examples_home import STAGE, Home
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel, load_model
 from compute.models import describe_model, find_model_of, load_config, load_tokenizer, refuse_other_model
@@ -27,15 +28,13 @@ from compute.settings import current_environment
 from compute.stopping import StopRequest, heeding_stops
 from compute.token_texts import TextsOrigin, TokenTexts, fingerprint, read_texts
 from compute.write import write_table
-from gluscope_core.columns import NeuronColumn
-from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.errors import BadSettings, ModelRefused, Stopped, TextsUnusable
+from gluscope_core.dataset import Dataset
+from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, Stopped, TextsUnusable
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
-from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, TEXTS_TABLE, WINDOWS_TABLE, Table
-from gluscope_core.vocabulary import LISTS, Field, SignConvention
+from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, WINDOWS_TABLE, Table
+from gluscope_core.vocabulary import LISTS, Field
 
-STAGE = "examples"
 _AT_ONCE = 64
 """Neurons between two commits. They share texts, and what is done stays done."""
 CHECKPOINT_SHARE = 0.05
@@ -49,7 +48,7 @@ _TOO_FAR = 0.05
 
 @dataclass(frozen=True)
 class _Task:
-    folder: Path
+    home: Home
     model: GatedModel
     texts: TokenTexts
     scope: Scope
@@ -57,41 +56,49 @@ class _Task:
     environment: EnvironmentRecord
 
     @property
-    def home(self) -> Path:
-        """Of what is unfinished."""
-        return self.folder / PROGRESS / STAGE
+    def unfinished(self) -> Path:
+        return self.home.windows_in / PROGRESS / STAGE
 
 
 def examples(config: ExamplesConfig) -> None:
-    folder = config.dataset
-    with locked(folder):
-        complete(folder)
-        dataset = open_dataset(folder)
-        if not (folder / MANIFEST_NAME).exists():
-            raise BadSettings(f"{folder} holds files of another program, to which nothing is added: give one of ours")
-        wanted = choose_neurons(config.neurons, dataset, EXAMPLES_TABLE.name)
-        done = set(neurons_in(dataset, WINDOWS_TABLE.name))
-        left = [neuron for neuron in wanted if neuron not in done]
-        if len(left) < len(wanted):
-            say(f"{folder}: {len(wanted) - len(left)} of {len(wanted)} neurons are there already")
-        if not left:
-            remove_work(folder, STAGE)
-            return
-        _refuse_without_lists(dataset, left)
-        begun = time.monotonic()
-        task = _prepare(config, dataset, deepest=left[-1].layer)
-        loaded = time.monotonic()
-        worst = _add_all(task, left)
-        remove_work(folder, STAGE)
+    if not config.dataset.is_dir():
+        raise DatasetNotFound(f"{config.dataset} is no folder: give that of a dataset")
+    home = Home(config.dataset)
+    if not home.is_ours:
+        home.windows_in.mkdir(exist_ok=True)
+    try:
+        with locked(home.windows_in):
+            complete(home.windows_in)
+            _add_missing(config, home)
+    finally:
+        home.leave()
+
+
+def _add_missing(config: ExamplesConfig, home: Home) -> None:
+    dataset = home.lists()
+    wanted = choose_neurons(config.neurons, dataset, home.listed_in)
+    done = set(neurons_in(dataset, WINDOWS_TABLE.name))
+    left = [neuron for neuron in wanted if neuron not in done]
+    if len(left) < len(wanted):
+        say(f"{config.dataset}: {len(wanted) - len(left)} of {len(wanted)} neurons are there already")
+    if not left:
+        remove_work(home.windows_in, STAGE)
+        return
+    _refuse_without_lists(dataset, home.listed_in, left)
+    begun = time.monotonic()
+    task = _prepare(config, home, deepest=left[-1].layer)
+    loaded = time.monotonic()
+    worst = _add_all(task, left)
+    remove_work(home.windows_in, STAGE)
     seconds = (time.monotonic() - loaded) / len(left)
     say(
-        f"{folder}: {len(left)} neurons added, {seconds:.2g} s each after {loaded - begun:.0f} s for the model; "
-        f"it is at most {worst:.1e} of a neuron's scale from the lists"
+        f"{home.windows_in}: {len(left)} neurons added, {seconds:.2g} s each after {loaded - begun:.0f} s for the "
+        f"model; it is at most {worst:.1e} of a neuron's scale from the lists"
     )
 
 
-def _refuse_without_lists(dataset: Dataset, neurons: list[NeuronId]) -> None:
-    listed = set(neurons_in(dataset, EXAMPLES_TABLE.name))
+def _refuse_without_lists(dataset: Dataset, table: str, neurons: list[NeuronId]) -> None:
+    listed = set(neurons_in(dataset, table))
     without = [neuron for neuron in neurons if neuron not in listed]
     if without:
         raise BadSettings(
@@ -101,15 +108,15 @@ def _refuse_without_lists(dataset: Dataset, neurons: list[NeuronId]) -> None:
         )
 
 
-def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
-    manifest = dataset.manifest
+def _prepare(config: ExamplesConfig, home: Home, deepest: int) -> _Task:
+    manifest = home.lists().manifest
     source = find_model_of(manifest, config.model, config.revision)
     loaded = load_config(source)
     source, device = source.pinned(loaded), choose_device(config.device)
     dtype = manifest.model.dtype if manifest.model.dtype in _DTYPES else "auto"
     record = describe_model(source, loaded, dtype, device.type)
-    refuse_other_model(manifest.model, record, config.dataset)
-    texts = _texts(config, dataset).cut(record.context)
+    refuse_other_model(home.facts_for(record), record, config.dataset)
+    texts = read_texts(config.texts or home.texts_of()).cut(record.context)
     texts.check_vocabulary(record.vocab_size)
     _refuse_other_texts(manifest, texts, config.dataset)
     if config.texts is not None and (origin := TextsOrigin.read(config.texts)) is not None:
@@ -117,16 +124,9 @@ def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
     model = load_model(source, loaded, record, deepest, device)
-    return _Task(config.dataset, model, texts, scope, record, current_environment(device))
-
-
-def _texts(config: ExamplesConfig, dataset: Dataset) -> TokenTexts:
-    if config.texts is not None:
-        return read_texts(config.texts)
-    files = dataset.manifest.files_of(TEXTS_TABLE.name)
-    if not files:
-        raise BadSettings("--texts: give the texts that the dataset was computed on, since it does not hold them")
-    return read_texts((config.dataset / files[0].path).parent)
+    if not home.is_ours:
+        home.begin(record, load_tokenizer(source, loaded), scope.window)
+    return _Task(home, model, texts, scope, record, current_environment(device))
 
 
 def _refuse_other_texts(manifest: Manifest, texts: TokenTexts, folder: Path) -> None:
@@ -149,30 +149,51 @@ def _add_all(task: _Task, neurons: list[NeuronId]) -> float:
     return worst
 
 
-def _work(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> Work:
-    """In a folder of its own, so that what was begun with other neurons or settings is not taken for it."""
-    about = (task.record, fingerprint(task.texts.ids, task.texts.bounds), neurons, task.scope, task.environment)
-    name = hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:16]
-    return Work(task.home / name, stop, CHECKPOINT_SHARE)
-
-
 def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> float:
     """Adds some neurons; how far the model is from the lists at most."""
-    dataset = open_dataset(task.folder)
+    dataset = task.home.lists()
     listed = Listed.of({neuron: dataset.examples(*neuron) for neuron in neurons})
     _refuse_texts_beyond(listed, task.texts)
-    work = _work(task, neurons, stop)
-    found = revisit(task.model, listed, _turned(dataset, neurons), task.texts, task.scope, work=work)
-    errors = found.errors(listed)
-    _refuse_misfits(listed, errors)
+    found, errors = _revisited(task, listed, stop)
     ids = tuple(np.array(part) for part in zip(*neurons, strict=True))
     windows = packed_windows((ids[0], ids[1]), listed.sizes, found.entries(listed), task.texts)
-    changed = [(WINDOWS_TABLE, *each) for each in _with_rows(dataset, WINDOWS_TABLE, windows)]
-    if (listed.positions == UNKNOWN).any():
+    store = task.home.windows()
+    changed = [(WINDOWS_TABLE, *each) for each in _with_rows(store, WINDOWS_TABLE, windows)]
+    if task.home.is_ours and (listed.positions == UNKNOWN).any():
         changed += [(EXAMPLES_TABLE, *each) for each in _located(dataset, listed, found)]
-    _commit(task, dataset.manifest, changed)
-    shutil.rmtree(task.home, ignore_errors=True)
+    _commit(task, store.manifest, changed)
+    shutil.rmtree(task.unfinished, ignore_errors=True)
     return float(errors.max(initial=0))
+
+
+def _revisited(task: _Task, listed: Listed, stop: StopRequest) -> tuple[Revisited, np.ndarray]:
+    """What the model gives, and its errors, in those signs in which it gives what is listed."""
+
+    def with_signs(turned: np.ndarray) -> tuple[Revisited, np.ndarray]:
+        work = _work(task, listed, turned, stop)
+        found = revisit(task.model, listed, turned, task.texts, task.scope, work=work)
+        return found, found.errors(listed)
+
+    *others, last = task.home.signs(task.model, list(listed.ids))
+    for turned in others:
+        found, errors = with_signs(turned)
+        if not any(_misfits(listed, errors)):
+            return found, errors
+    found, errors = with_signs(last)
+    for neuron, off in _misfits(listed, errors):
+        raise ModelRefused(
+            f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off "
+            f"by {100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
+        )
+    return found, errors
+
+
+def _work(task: _Task, listed: Listed, turned: np.ndarray, stop: StopRequest) -> Work:
+    """In a folder of its own, so that what was begun with other neurons or settings is not taken for it."""
+    texts = fingerprint(task.texts.ids, task.texts.bounds)
+    about = (task.record, texts, list(listed.ids), turned.tolist(), task.scope, task.environment)
+    name = hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:16]
+    return Work(task.unfinished / name, stop, CHECKPOINT_SHARE)
 
 
 def _refuse_texts_beyond(listed: Listed, texts: TokenTexts) -> None:
@@ -180,22 +201,11 @@ def _refuse_texts_beyond(listed: Listed, texts: TokenTexts) -> None:
         raise TextsUnusable(f"{texts.id} has {len(texts)} texts, but the lists name text {listed.texts.max()}")
 
 
-def _turned(dataset: Dataset, neurons: list[NeuronId]) -> np.ndarray:
-    """Neurons whose signs in the dataset are not the model's own."""
-    if dataset.manifest.sign_convention is not SignConvention.ALIGNED:
-        return np.zeros(len(neurons), bool)
-    flipped = dataset.neurons([LAYER, NEURON, NeuronColumn.FLIPPED]).set_index([LAYER, NEURON])[NeuronColumn.FLIPPED]
-    return flipped.loc[neurons].to_numpy(bool)
-
-
-def _refuse_misfits(listed: Listed, errors: np.ndarray) -> None:
+def _misfits(listed: Listed, errors: np.ndarray) -> Iterator[tuple[NeuronId, float]]:
     for number, neuron in enumerate(listed.ids):
         own = errors[listed.owners == number]
         if len(own) and (off := float(np.median(own))) > _TOO_FAR:
-            raise ModelRefused(
-                f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off "
-                f"by {100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
-            )
+            yield neuron, off
 
 
 def _with_rows(dataset: Dataset, table: Table, new: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -236,7 +246,7 @@ def _files_of(dataset: Dataset, table: Table, layers: list[int]) -> dict[str, li
 
 
 def _commit(task: _Task, old: Manifest, changed: list[tuple[Table, str, pa.Table]]) -> None:
-    staged = task.home / "staged"
+    staged = task.unfinished / "staged"
     shutil.rmtree(staged, ignore_errors=True)
     new = [write_table(staged, path, table, [rows]) for table, path, rows in changed]
     written = {record.path for record in new}
@@ -249,4 +259,4 @@ def _commit(task: _Task, old: Manifest, changed: list[tuple[Table, str, pa.Table
         (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
         names.append(CARD_NAME)
     (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
-    commit(task.folder, staged, [*names, MANIFEST_NAME])
+    commit(task.home.windows_in, staged, [*names, MANIFEST_NAME])

@@ -1,7 +1,8 @@
 """The stage `publish`: a dataset to the Hub, where its manifest and card come last and only what is missing is sent."""
 
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from compute.config import PublishConfig
 from compute.durable import Step, locked, reached, sha256_of
 from compute.progress import say
 from compute.stopping import StopRequest, heeding_stops
-from gluscope_core.dataset import open_dataset
 from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable, Stopped
-from gluscope_core.hub_errors import explained
+from gluscope_core.hub_errors import FROM_THE_CLIENT, explained
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.places import Folder
 from gluscope_core.schema import TABLES
 
 FILES_AT_ONCE = 100
@@ -36,13 +37,18 @@ class _Target:
     exists: bool
     files: dict[str, RepoFile]
 
-    def holds(self, path: str, sha256: str) -> bool:
+    def holds(self, path: str, sha256: str, size: int, read: Callable[[], bytes]) -> bool:
+        """Which files it stores as large ones is the Hub's decision; of others it has git's hash."""
         there = self.files.get(path)
-        return there is not None and there.lfs is not None and there.lfs.sha256 == sha256
+        if there is None or there.size != size:
+            return False
+        return there.lfs.sha256 == sha256 if there.lfs is not None else there.blob_id == git_hash(read())
 
-    def holds_small(self, path: str, content: bytes) -> bool:
-        there = self.files.get(path)
-        return there is not None and there.lfs is None and there.blob_id == git_hash(content)
+    def holds_file(self, folder: Path, record: FileRecord) -> bool:
+        return self.holds(record.path, record.sha256, record.bytes, (folder / record.path).read_bytes)
+
+    def holds_content(self, path: str, content: bytes) -> bool:
+        return self.holds(path, hashlib.sha256(content).hexdigest(), len(content), lambda: content)
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,10 @@ class _Plan:
 
 
 def publish(config: PublishConfig) -> None:
+    here = Folder(config.dataset)
+    here.manifest()  # before anything is written there, be it a lock
     with locked(config.dataset):
-        manifest = open_dataset(config.dataset).manifest
+        manifest = here.manifest()
         with _named(config.repo_id):
             target = _look(config)
             plan = _plan(config.dataset, manifest, target)
@@ -94,12 +102,12 @@ def _look(config: PublishConfig) -> _Target:
 
 
 def _plan(folder: Path, manifest: Manifest, target: _Target) -> _Plan:
-    send = tuple(record for record in manifest.files if not target.holds(record.path, record.sha256))
+    send = tuple(record for record in manifest.files if not target.holds_file(folder, record))
     documents = _documents(folder, manifest, target.repo_id)
     named = {record.path for record in manifest.files}
     return _Plan(
         send=send,
-        documents={path: content for path, content in documents.items() if not target.holds_small(path, content)},
+        documents={path: content for path, content in documents.items() if not target.holds_content(path, content)},
         obsolete=tuple(path for path in sorted(target.files) if _OF_A_TABLE.fullmatch(path) and path not in named),
         kept=len(manifest.files) - len(send),
     )
@@ -121,7 +129,7 @@ def _licence_of(manifest: Manifest) -> str | None:
         return None
     try:
         data = HfApi().model_info(manifest.model.id, timeout=constants.HF_HUB_ETAG_TIMEOUT).card_data
-    except OSError:
+    except FROM_THE_CLIENT:
         return None
     licence = data.get("license_name") or data.get("license") if data else None
     return licence if isinstance(licence, str) else None
@@ -169,9 +177,7 @@ def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan, stop: 
     batches = plan.batches or [[]]
     for number, batch in enumerate(batches, 1):
         last = number == len(batches)
-        operations: list[CommitOperationAdd | CommitOperationDelete] = [
-            CommitOperationAdd(record.path, folder / record.path) for record in batch
-        ]
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [_added(folder, record) for record in batch]
         if number == 1 and not last and MANIFEST_NAME in target.files:
             operations.append(CommitOperationDelete(MANIFEST_NAME))
         if last:
@@ -188,6 +194,12 @@ def _send(folder: Path, manifest: Manifest, target: _Target, plan: _Plan, stop: 
             raise Stopped(f"{stop.by.name}: {number} of {len(batches)} commits are done")
 
 
+def _added(folder: Path, record: FileRecord) -> CommitOperationAdd:
+    added = CommitOperationAdd(record.path, folder / record.path)
+    added.upload_info.sha256 = bytes.fromhex(record.sha256)  # just checked; the client would read all of it again
+    return added
+
+
 def _commit(target: _Target, operations: list[CommitOperationAdd | CommitOperationDelete], message: str) -> None:
     HfApi().create_commit(
         target.repo_id, operations, commit_message=message, repo_type=_DATASET, revision=target.branch
@@ -196,7 +208,7 @@ def _commit(target: _Target, operations: list[CommitOperationAdd | CommitOperati
 
 def _confirm(config: PublishConfig, manifest: Manifest) -> None:
     target = _look(config)
-    missing = [record.path for record in manifest.files if not target.holds(record.path, record.sha256)]
+    missing = [record.path for record in manifest.files if not target.holds_file(config.dataset, record)]
     if missing:
         raise HubUnreachable(f"{config.repo_id}: the Hub does not have {missing[0]} yet: repeat the command")
 
@@ -225,5 +237,6 @@ def _named(repo_id: str) -> Iterator[None]:
         raise
     except ValueError as error:
         raise HubRefused(f"{repo_id}: the Hub does not take it: {error}") from error
-    except RuntimeError as error:  # of uploads
-        raise HubUnreachable(f"{repo_id}: {error} Repeat the command, which sends only what is missing") from error
+    except RuntimeError as error:  # of uploads, by either protocol
+        said = str(error).strip().rstrip(".")
+        raise HubUnreachable(f"{repo_id}: {said}. Repeat the command, which sends only what is missing") from error

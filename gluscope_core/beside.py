@@ -1,4 +1,4 @@
-"""What lies beside activations that were not computed here: weights of the same model, and the texts."""
+"""What lies beside activations that were not computed here: weights of the same model, texts, and windows."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from gluscope_core.original.names import short_name
 from gluscope_core.original.texts import TextFiles
 from gluscope_core.places import Folder, Place
 
-WEIGHTS_FOLDER, TEXTS_FOLDER = "weights", "texts"
+WEIGHTS_FOLDER, TEXTS_FOLDER, EXAMPLES_FOLDER = "weights", "texts", "examples"
 """Within the dataset's folder."""
 
 
@@ -30,16 +30,34 @@ def original_at(place: Place) -> Dataset | None:
 
 
 def with_what_belongs(base: Dataset, weights: Path | None, texts: Path | None) -> Dataset:
-    """With weights and texts that are given, or else lie in the folder, or, of weights, beside it."""
+    """With weights and texts that are given, or else lie in the folder, or, of weights, beside it; and with windows."""
     found, problem = (_given_weights(base, weights), None) if weights else _find_weights(base)
-    if problem and base.manifest.imported:
-        remarks = (*base.manifest.remarks, problem)
-        imported = replace(base.manifest.imported, remarks=remarks)
-        base.manifest = replace(base.manifest, imported=imported, sha256="").sealed()
+    windows, other = _find_windows(base)
+    for each in filter(None, (problem, other)):
+        _remark(base, each)
     inside = base.folder / TEXTS_FOLDER if isinstance(base.place, Folder) else None
     chosen = texts or (inside if inside and inside.is_dir() and base.manifest.texts is None else None)
     files = None if chosen is None else TextFiles(Folder(chosen))
-    return base if found is None and files is None else JoinedDataset(base, found, files)
+    if (found, files, windows) == (None, None, None):
+        return base
+    return JoinedDataset(base, found, files, windows)
+
+
+def _remark(base: Dataset, said: str) -> None:
+    if base.manifest.imported:
+        imported = replace(base.manifest.imported, remarks=(*base.manifest.remarks, said))
+        base.manifest = replace(base.manifest, imported=imported, sha256="").sealed()
+
+
+def _find_windows(base: Dataset) -> tuple[Dataset | None, str | None]:
+    """What `python -m compute examples` added, and else why it is left out."""
+    if not isinstance(base.place, Folder) or not (base.folder / EXAMPLES_FOLDER / MANIFEST_NAME).exists():
+        return None, None
+    windows = Dataset(Folder(base.folder / EXAMPLES_FOLDER))
+    ours, theirs = base.manifest.imported, windows.manifest.imported
+    if ours is None or theirs is None or ours.fingerprint != theirs.fingerprint:
+        return None, f"What is in {EXAMPLES_FOLDER} was computed of other files than these and is not joined."
+    return windows, None
 
 
 def _given_weights(base: Dataset, folder: Path) -> Dataset:

@@ -96,10 +96,13 @@ class Dataset:
         """One row per example of one neuron: `case`, `quantity` (null in random lists), `rank`, `value`, `text`
         (its number) and `position`; with windows also `start`, `tokens`, `gate` and `in`."""
         neuron_id = NeuronId(layer, neuron)
-        windows = self._row(WINDOWS_TABLE.name, neuron_id) if self.has(WINDOWS_TABLE.name) else None
-        if windows is not None:
-            return unpack_windows(windows)
-        return unpack_lists(self._existing_row(EXAMPLES_TABLE.name, neuron_id))
+        windows = self.windows(neuron_id)
+        return unpack_lists(self._existing_row(EXAMPLES_TABLE.name, neuron_id)) if windows is None else windows
+
+    def windows(self, neuron: NeuronId) -> pd.DataFrame | None:
+        """The examples of a neuron that there are windows of."""
+        row = self._row(WINDOWS_TABLE.name, neuron) if Dataset.has(self, WINDOWS_TABLE.name) else None
+        return None if row is None else unpack_windows(row)
 
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""

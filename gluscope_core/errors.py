@@ -53,6 +53,10 @@ class HubRefused(GluscopeError):
     """The Hub does not let this user do what was asked."""
 
 
+class CacheUnusable(GluscopeError):
+    """A folder that what is fetched should be kept in, and cannot be."""
+
+
 class TableMissing(GluscopeError):
     """A table that the dataset does not have."""
 

@@ -1,8 +1,11 @@
 """The Hub client's errors as ours, which say what to do."""
 
+import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx2
 from huggingface_hub import constants, is_offline_mode
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -14,9 +17,22 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from gluscope_core.errors import DatasetNotFound, GluscopeError, HubRefused, HubUnreachable, NoSuchRevision
+from gluscope_core.errors import (
+    CacheUnusable,
+    DatasetNotFound,
+    GluscopeError,
+    HubRefused,
+    HubUnreachable,
+    NoSuchRevision,
+)
 
+FROM_THE_CLIENT = (OSError, httpx2.HTTPError, HFValidationError)
+"""What the Hub's client raises is of these; where there is no network, some calls give it as httpx has it."""
 _LOG_IN = "`hf auth login`, or set HF_TOKEN"
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR}
+_STATUS = re.compile(r"\((\d{3}) ")
+"""In what `hf_xet` says, which has no errors of its own."""
+_FORBIDDEN = {401, 403}
 
 
 @contextmanager
@@ -24,7 +40,7 @@ def explained(repo_id: str, revision: str | None) -> Iterator[None]:
     """Raises FileNotFoundError where a revision lacks a file, else errors of our family."""
     try:
         yield
-    except (OSError, HFValidationError) as error:  # what the client raises is of these
+    except FROM_THE_CLIENT as error:
         raise _explanation(error, repo_id, revision) from error
 
 
@@ -34,6 +50,11 @@ def _explanation(error: Exception, repo_id: str, revision: str | None) -> Except
         error = error.__cause__  # the client hides behind its cache what the Hub said
     if isinstance(error, HFValidationError):
         return DatasetNotFound(f"{repo_id!r} can be no dataset's id on the Hub: {error}")
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        where = error.filename or constants.HF_HUB_CACHE
+        return CacheUnusable(
+            f"{at}: {where}: {error.strerror}. Make room there or allow writing, or name another folder with HF_HOME"
+        )
     if is_offline_mode():
         return HubUnreachable(
             f"{at} is not, or not as far as it is needed, kept in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE is set: "
@@ -41,9 +62,15 @@ def _explanation(error: Exception, repo_id: str, revision: str | None) -> Except
         )
     if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
         return FileNotFoundError(f"{at}: {error}")
+    return _answer_of(error, at, repo_id, revision)
+
+
+def _answer_of(error: Exception, at: str, repo_id: str, revision: str | None) -> GluscopeError:
     if isinstance(error, HfHubHTTPError):
-        return _refusal(error, repo_id, revision) or _no_answer(at, f"answers with status {error.response.status_code}")
-    return _no_answer(at, "does not answer")
+        return _refusal(error, repo_id, revision) or _of_status(at, error.response.status_code)
+    if status := _STATUS.search(str(error)):
+        return _of_status(at, int(status[1]))
+    return _no_answer(at, f"does not answer ({type(error).__name__})")
 
 
 def _refusal(error: HfHubHTTPError, repo_id: str, revision: str | None) -> GluscopeError | None:
@@ -57,9 +84,13 @@ def _refusal(error: HfHubHTTPError, repo_id: str, revision: str | None) -> Glusc
         )
     if isinstance(error, RevisionNotFoundError):
         return NoSuchRevision(f"{repo_id} has no revision {revision}: name a branch, a tag or a commit of it")
-    if error.response.status_code in {401, 403}:
-        return HubRefused(f"{repo_id}: the Hub does not allow this with the token at hand, or with none: {_LOG_IN}")
     return None
+
+
+def _of_status(at: str, status: int) -> GluscopeError:
+    if status in _FORBIDDEN:
+        return HubRefused(f"{at}: the Hub does not allow this with the token at hand, or with none: {_LOG_IN}")
+    return _no_answer(at, f"answers with status {status}")
 
 
 def _no_answer(at: str, what: str) -> HubUnreachable:

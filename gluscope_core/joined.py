@@ -14,6 +14,7 @@ from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn, WindowC
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import JoinRefused
 from gluscope_core.flip import convert_weights, flip_index
+from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest, ModelFacts
 from gluscope_core.original.names import short_name
 from gluscope_core.original.texts import TextFiles
@@ -27,6 +28,7 @@ from gluscope_core.schema import (
     VOCAB_TABLE,
     WEIGHT_FIELDS,
     WEIGHTS_TABLE,
+    WINDOWS_TABLE,
 )
 from gluscope_core.token_means import FIGURES, compute
 from gluscope_core.unpack import NeuronWeights
@@ -43,12 +45,17 @@ _KEY = [LAYER, NEURON]
 
 
 class JoinedDataset(Dataset):
-    """One dataset in which figures of the weights stand beside those of activations, in the latter's signs."""
+    """One dataset in which figures of the weights stand beside those of activations, in the latter's signs, and windows
+    that were computed later beside the lists."""
 
-    def __init__(self, base: Dataset, weights: Dataset | None, texts: TextFiles | None) -> None:
+    def __init__(
+        self, base: Dataset, weights: Dataset | None, texts: TextFiles | None, windows: Dataset | None = None
+    ) -> None:
         self.place = base.place
-        self._base, self._weights, self._texts = base, weights, texts
+        self._base, self._weights, self._texts, self._windows = base, weights, texts, windows
         self.manifest = base.manifest if weights is None else _joined_manifest(base.manifest, weights.manifest)
+        if windows is not None:
+            self.manifest = _with_windows(self.manifest, windows.manifest)
 
     def __repr__(self) -> str:
         return f"JoinedDataset({self._base!r}, {self._weights!r})"
@@ -56,11 +63,13 @@ class JoinedDataset(Dataset):
     def has(self, table: str) -> bool:
         if table == TEXTS_TABLE.name and self._texts is not None:
             return True
-        if self._base.has(table):
+        if self._base.has(table) or (self._windows is not None and self._windows.has(table)):
             return True
         return self._weights is not None and table in (*_OF_WEIGHTS, VOCAB_TABLE.name) and self._weights.has(table)
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
+        if self._windows is not None and table == WINDOWS_TABLE.name:
+            return self._windows.read_table(table, columns, layer)
         if self._weights is None:
             return self._base.read_table(table, columns, layer)
         if table == NEURONS_TABLE.name:
@@ -78,6 +87,9 @@ class JoinedDataset(Dataset):
         return {**row, **mine}
 
     def examples(self, layer: int, neuron: int) -> pd.DataFrame:
+        later = self._windows.windows(NeuronId(layer, neuron)) if self._windows is not None else None
+        if later is not None:
+            return later
         found = self._base.examples(layer, neuron)
         if WindowColumn.TOKENS.value not in found or self._ids is None:
             return found
@@ -122,9 +134,11 @@ class JoinedDataset(Dataset):
     @cached_property
     def _vocabularies(self) -> tuple[pd.DataFrame, np.ndarray | None]:
         """One for both: pages bring token strings without ids. Strings that no token of the model has go last."""
-        if self._weights is None or not self._weights.has(VOCAB_TABLE.name):
+        known = next(
+            (each.vocab for each in (self._weights, self._windows) if each and each.has(VOCAB_TABLE.name)), None
+        )
+        if known is None:
             return self._base.vocab, None
-        known = self._weights.vocab
         if not self._base.has(VOCAB_TABLE.name):
             return known, None
         own = self._base.vocab
@@ -219,6 +233,17 @@ def why_not_joined(base: Manifest, weights: Manifest) -> str | None:
     if ours.activation is not None and theirs.activation != ours.activation:
         return f"its activation function is {theirs.activation}, that of the activations {ours.activation}"
     return None
+
+
+def _with_windows(base: Manifest, windows: Manifest) -> Manifest:
+    if base.imported is None or windows.imported is None:
+        return base
+    both = hashlib.sha256(f"{base.imported.fingerprint} {windows.sha256}".encode()).hexdigest()
+    remark = f"What is around examples was computed here, with {windows.model.id}, of some neurons."
+    imported = replace(
+        base.imported, window=windows.imported.window, fingerprint=both, remarks=(*base.imported.remarks, remark)
+    )
+    return replace(base, stages=(*base.stages, *windows.stages), imported=imported, sha256="").sealed()
 
 
 def _joined_manifest(base: Manifest, weights: Manifest) -> Manifest:

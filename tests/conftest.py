@@ -34,7 +34,7 @@ from compute.weights import weights
 
 torch.set_num_threads(1)
 
-pytest_plugins = ["tests.hub_here"]
+pytest_plugins = ["tests.hub_here", "tests.olah_here"]
 
 VOCAB, CONTEXT = 61, 40
 

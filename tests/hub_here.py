@@ -1,11 +1,12 @@
 """Fixtures of tests in which this process' Hub is the stand-in, and its caches are new."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from huggingface_hub.utils import _cache_assets
+from huggingface_hub.utils import _cache_assets, _http
 
 from gluscope_core import hub_ranges
 from tests.hub_standin import Hub
@@ -28,3 +29,14 @@ def point_to(endpoint: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(_cache_assets, "HF_ASSETS_CACHE", str(home / "assets"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr(hub_ranges, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(_http, "time", _Hurried)
+
+
+class _Hurried:
+    """Instead of the module, for the client, which waits half a minute for what does not come."""
+
+    time = time.time
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        time.sleep(min(seconds, 0.01))

@@ -20,6 +20,7 @@ from gluscope_core import open_dataset
 from gluscope_core.errors import (
     BadSettings,
     DatasetBeingUpdated,
+    DatasetNotFound,
     ModelRefused,
     NoSuchNeuron,
     TextsUnusable,
@@ -196,12 +197,11 @@ def test_values_that_the_model_does_not_give_are_refused(lists_only, tmp_path):
     assert not open_dataset(lists_only).has("windows")
 
 
-def test_nothing_is_added_to_files_that_are_not_ours(lists_only, model_folder, monkeypatch):
-    theirs = open_dataset(lists_only)
+def test_nothing_is_added_where_there_is_no_dataset(lists_only, model_folder, tmp_path):
     (lists_only / MANIFEST_NAME).unlink()
-    monkeypatch.setattr("compute.examples.open_dataset", lambda _: theirs)
-    with pytest.raises(BadSettings, match="of another program"):
-        add(lists_only, "1.4", model=str(model_folder))
+    for folder in (lists_only, tmp_path / "nowhere"):
+        with pytest.raises(DatasetNotFound, match=folder.name):
+            add(folder, "1.4", model=str(model_folder))
 
 
 def test_only_what_is_needed_runs(lists_only, model_folder, monkeypatch):

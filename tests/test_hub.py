@@ -1,5 +1,6 @@
 """Reading from the Hub: a revision once found stays, every part is fetched once, every fault is named."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from huggingface_hub import constants
 
 from gluscope_core import open_dataset
 from gluscope_core.errors import (
+    CacheUnusable,
     DatasetDamaged,
     DatasetNotFound,
     HubRefused,
@@ -16,6 +18,7 @@ from gluscope_core.errors import (
     NoSuchNeuron,
     NoSuchRevision,
 )
+from gluscope_core.hub import HubRevision
 from gluscope_core.manifest import MANIFEST_NAME
 from tests.hub_standin import TOKEN, Fault, Hub
 
@@ -209,9 +212,24 @@ def test_offline(published, monkeypatch):
 def test_no_answer(published, monkeypatch):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}")
     monkeypatch.setattr("huggingface_hub.file_download._ETAG_RETRY_TIMEOUT", 0.1)
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
     with pytest.raises(HubUnreachable, match="does not answer"):
         open_dataset(ID, published)
+
+
+def test_no_answer_where_the_client_has_no_error_of_its_own(published, monkeypatch):
+    assert published
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(HubUnreachable, match="does not answer"):
+        HubRevision(ID, published).files()
+
+
+def test_a_disk_that_takes_nothing_is_no_fault_of_the_hub(published, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gluscope_core.hub.hf_hub_download", full)
+    with pytest.raises(CacheUnusable, match=r"No space left.*HF_HOME"):
+        HubRevision(ID, published).whole(MANIFEST_NAME)
 
 
 def test_a_server_without_ranges_sends_whole_files(hub, published, with_weights):

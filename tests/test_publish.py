@@ -20,6 +20,7 @@ from gluscope_core.errors import BadSettings, DatasetDamaged, DatasetNotFound, H
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.schema import TABLES
 from tests.hub_standin import TOKEN, Fault, Hub, environment
+from tests.original_files import write_original
 
 ID = "someone/tiny"
 
@@ -229,6 +230,13 @@ class TestCard:
         manifest = read_manifest(folder)
         once = completed(card(manifest), manifest, ID, None)
         assert completed(once, manifest, ID, None) == once
+
+
+def test_only_datasets_of_ours_are_published(hub, finished, tmp_path):
+    for folder in (tmp_path / "nowhere", write_original(finished, tmp_path / "theirs", 4)):
+        with pytest.raises(DatasetNotFound, match=folder.name):
+            publish(PublishConfig(folder, ID))
+    assert not hub.asked
 
 
 def test_an_id_without_a_user_is_refused(folder):

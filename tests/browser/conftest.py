@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BUNDLED = ROOT / "datasets"
 
 
-def start_server(datasets: Path, **variables: str) -> tuple[subprocess.Popen, str]:
+def start_server(datasets: Path | str, **variables: str) -> tuple[subprocess.Popen, str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
