@@ -1,7 +1,6 @@
 """Views of the input-output page that lead to neurons: the plane of two cosines, and the table of classes by role."""
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,11 @@ from gluscope_core.io_statistics import IONeurons, chosen, contingency
 from gluscope_core.markdown import code, escaped
 from gluscope_core.pairs import parse_layers
 from gluscope_core.ui import explore, page
-from gluscope_core.ui.state import write
+from gluscope_core.ui.state import write, written
 from gluscope_core.ui.view import show_html
 
 LAYERS, CELL = "layers", "cell"
 """Keys of the address."""
-_BOUND: Literal["query-params"] = "query-params"
-_GO = "input_output_go"
 
 
 def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None:
@@ -53,9 +50,8 @@ def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None
 def _layers(existing: tuple[int, ...]) -> list[int]:
     first = first_layers(existing)
     usual = ", ".join(map(str, first))
-    text = st.text_input(
-        "Layers", placeholder=usual, key=LAYERS, bind=_BOUND, width=240, help=f"Such as 0-3, 14; at most {MOST_PLANES}"
-    )
+    with st.container(width=240):
+        text = written(LAYERS, "Layers", usual, f"Such as 0-3, 14; at most {MOST_PLANES}")
     try:
         layers = parse_layers(text, existing) if text.strip() else first
     except BadSettings as error:
@@ -103,8 +99,8 @@ def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
 def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, words: str, key: str) -> None:
     places = tables.strongest_first(neurons, places)
 
-    def write_file() -> str:
-        return tables.neurons_table(neurons, classes, places).to_csv(index=False)
+    def write_file() -> bytes:
+        return tables.neurons_csv(tables.neurons_table(neurons, classes, places))
 
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {tables.MOST_ROWS} shown)" if len(places) > tables.MOST_ROWS else ""
@@ -114,14 +110,4 @@ def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, w
             key=f"download_{key}", on_click="ignore",
         )  # fmt: skip
     table = tables.neurons_table(neurons, classes, places[: tables.MOST_ROWS])
-    show_html(tables.neurons_html(table, page.address()), key, on_neuron=_go)
-
-
-def _go(neuron: str) -> None:
-    """A callback cannot leave the page; the run after it does."""
-    st.session_state[_GO] = neuron
-
-
-def leave_for_neuron() -> None:
-    if neuron := st.session_state.pop(_GO, None):
-        st.switch_page(page.NEURON_PAGE, query_params=page.address(neuron=neuron))
+    show_html(tables.neurons_html(table, page.address()), key)
