@@ -38,6 +38,8 @@ class TableFile:
         footer = self._guard(self._verified_footer)
         self.footer_bytes = len(footer)
         self.metadata = self._guard(lambda: parse_footer(footer))
+        # `metadata.schema` refers back to the metadata: what is no longer kept would wait for a collection of garbage.
+        self._schema: pa.Schema = self._guard(lambda: self._open(pa.BufferReader(footer)).schema_arrow)
         self._check_columns()
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -77,7 +79,7 @@ class TableFile:
             return self.place.whole(self.record.path)
         return self.place.span(self.record.path, *span_of(self.metadata, group))
 
-    def _open(self, source: Path | BinaryIO) -> pq.ParquetFile:
+    def _open(self, source: Path | BinaryIO | pa.BufferReader) -> pq.ParquetFile:
         return pq.ParquetFile(source, metadata=self.metadata, page_checksum_verification=True)
 
     def _verified_footer(self) -> bytes:
@@ -89,7 +91,7 @@ class TableFile:
         return footer
 
     def _check_columns(self) -> None:
-        have = self.metadata.schema.to_arrow_schema()
+        have = self._schema
         for field in TABLES[self.record.table].schema:
             position = have.get_field_index(field.name)
             if position < 0:
@@ -103,7 +105,7 @@ class TableFile:
     def _projection(self, columns: Sequence[str] | None) -> list[str] | None:
         if columns is None:
             return None
-        known = set(self.metadata.schema.to_arrow_schema().names)
+        known = set(self._schema.names)
         unknown = [name for name in columns if name not in known]
         if unknown:
             raise ColumnMissing(f"{self.where} has no column {', '.join(map(repr, unknown))}")

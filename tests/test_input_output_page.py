@@ -12,9 +12,8 @@ from compute.config import WeightsConfig
 from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
-from tests.conftest import as_read
+from tests.app_pages import charts, prose, visit
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 IO, GEOMETRY, FINDINGS = "pages/input_output.py", "pages/geometry.py", "pages/findings.py"
 
 
@@ -31,24 +30,13 @@ def opened(monkeypatch):
 
     def open_page(page: str, *folders: Path, **address: str | list[str]) -> AppTest:
         monkeypatch.setenv(FOLDERS_VARIABLE, ":".join(map(str, folders)))
-        app = AppTest.from_file(ENTRY, default_timeout=60).run()
-        for key, value in address.items():
-            app.query_params[key] = value
-        return app.switch_page(page).run()
+        return visit(page, **address)
 
     return open_page
 
 
-def prose(app: AppTest) -> str:
-    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info)))
-
-
 def html(app: AppTest) -> str:
     return "\n".join(json.loads(each.proto.json)["html"] for each in app.get("bidi_component"))
-
-
-def charts(app: AppTest) -> list[str]:
-    return [each.proto.alt for each in app.get("vega_lite_chart")]
 
 
 def test_all_of_the_paper_is_there(opened, with_weights):

@@ -32,6 +32,7 @@ from gluscope_core.markdown import code
 from gluscope_core.schema import COSINES
 from gluscope_core.ui import page
 from gluscope_core.ui.choice import others_at_hand
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.state import choose, several, slide
 from gluscope_core.vega import LayerAxis
 
@@ -42,7 +43,7 @@ _LAYER, _RELATIVE, _MAGNITUDES, _SIGNED = "layer", "relative", "magnitudes", "si
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _neurons(_dataset: Dataset, version: str) -> IONeurons:  # noqa: ARG001
-    return IONeurons.of(_dataset.neurons(COLUMNS))
+    return IONeurons.of(read_columns(_dataset, COLUMNS))
 
 
 def neurons_of(dataset: Dataset) -> IONeurons:
@@ -66,7 +67,7 @@ class Choices:
 
 def controls(manifest: Manifest) -> Choices:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = _one_of(AXIS, "Layers", {_LAYER: "layer", _RELATIVE: "relative depth"})
+        axis = _one_of(AXIS, "Axis of layers", {_LAYER: "layer", _RELATIVE: "relative depth"})
         values = _one_of(VALUES, "Cosines", {_MAGNITUDES: "|cosine|", _SIGNED: "signed"})
         threshold = slide(
             THRESHOLD, "τ: from which on a cosine counts as different from 0", threshold_of(manifest),

@@ -13,9 +13,10 @@ from gluscope_core.io_plane import MOST_PLANES, Plane, first_layers, plane_chart
 from gluscope_core.io_statistics import IONeurons, chosen, contingency
 from gluscope_core.markdown import code, escaped
 from gluscope_core.pairs import parse_layers
-from gluscope_core.ui import explore, page
+from gluscope_core.ui import card, page
 from gluscope_core.ui.state import write, written
 from gluscope_core.ui.view import show_html
+from gluscope_core.vega import PICK
 
 LAYERS, CELL = "layers", "cell"
 """Keys of the address."""
@@ -32,17 +33,17 @@ def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None
         key = f"plane_{plane.layer}"
         chart = plane_chart(plane.drawn, threshold, f"Layer {plane.layer}", _named(plane))
         event = slot.vega_lite_chart(
-            plane.drawn, chart, key=key, on_select=partial(explore.pick_neuron, key),
+            plane.drawn, chart, key=key, on_select=partial(card.pick_neuron, key),
             alt=f"Cosines of the {len(plane.neurons):,} neurons of layer {plane.layer}",
         )  # fmt: skip
-        cells = [each["cell"] for each in event.selection.get("pick") or [] if "cell" in each]
+        cells = [each["cell"] for each in event.selection.get(PICK) or [] if "cell" in each]
         picked = (plane, cells) if cells and plane.cells else picked
     st.caption(
         "Lines: ±τ, between the classes; circle: what no neuron leaves whose w_gate and w_in are at right angles. "
         "The side (left or right) is the sign of cos(gate, out), a convention."
     )
     if page.NEURON in st.query_params:
-        explore.show_card(dataset)
+        card.show_card(dataset)
     if picked:
         _show_cell(picked[0], picked[1], neurons, threshold)
 
@@ -63,7 +64,7 @@ def _layers(existing: tuple[int, ...]) -> list[int]:
 
 
 def _named(plane: Plane) -> pd.DataFrame:
-    return explore.named_neuron(plane.neurons)
+    return card.named_neuron(plane.neurons)
 
 
 def _show_cell(plane: Plane, cells: list, neurons: IONeurons, threshold: float) -> None:

@@ -15,6 +15,7 @@ from gluscope_core.markdown import escaped
 from gluscope_core.neuron_view import random_neuron
 from gluscope_core.overview import cases_by_layer, classes_by_layer
 from gluscope_core.schema import LAYER, STRIKING_TABLE
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import SEARCH_PAGE, address
 from gluscope_core.ui.view import leave_for, show_html
 from gluscope_core.vocabulary import CASES, freq_column
@@ -61,7 +62,7 @@ def by_layer(dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _by_layer(_dataset: Dataset, version: str) -> tuple[pd.DataFrame, pd.DataFrame]:  # noqa: ARG001
-    neurons = _dataset.neurons([LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
+    neurons = read_columns(_dataset, [LAYER, *map(freq_column, CASES), NeuronColumn.IO_CLASS])
     return cases_by_layer(neurons), classes_by_layer(neurons)
 
 
