@@ -5,7 +5,7 @@ import re
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from gluscope_core.manifest import Manifest
-from gluscope_core.methods_text import CITATIONS
+from gluscope_core.methods_provenance import CITATIONS
 from gluscope_core.schema import NEURONS_TABLE, TABLES
 
 CARD_NAME = "README.md"

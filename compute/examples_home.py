@@ -22,7 +22,6 @@ from gluscope_core.places import Folder
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, NEURONS_TABLE, TEXTS_TABLE, VOCAB_TABLE
 from gluscope_core.vocabulary import SignConvention
 
-
 STAGE = "examples"
 
 

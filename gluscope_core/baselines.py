@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 _SHARE = 0.95
 _GRID = 1 << 12
@@ -17,7 +17,7 @@ def random_cosine_bound(dimension: int | None, share: float = _SHARE) -> float:
     there are."""
     if dimension is None:
         return 0.0
-    return float(np.sqrt(stats.beta(0.5, (dimension - 1) / 2).ppf(share)))
+    return float(np.sqrt(special.betaincinv(0.5, (dimension - 1) / 2, share)))
 
 
 def expected_largest_cosine(dimension: int, candidates: int, *, either_sign: bool) -> float:
@@ -37,7 +37,7 @@ def expected_largest_combined(dimension: int, candidates: int) -> float:
 def _combined(dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """The distribution of (a + |b + c|) / 3 for three independent cosines, on a grid."""
     edges = np.linspace(-1, 1, _GRID + 1)
-    one = np.diff(stats.beta((dimension - 1) / 2, (dimension - 1) / 2).cdf((edges + 1) / 2))
+    one = np.diff(special.betainc((dimension - 1) / 2, (dimension - 1) / 2, (edges + 1) / 2))
     step = edges[1] - edges[0]
     two = np.convolve(one, one)
     middle = len(two) // 2

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats takes longer to import than a page to show
 
-from gluscope_core.layered import Layered, Sums
+from gluscope_core.layered import Layered, Sums, average_ranks
 
 SMALLEST = 3
 """Neurons (or layers) of which a coefficient is computed."""
@@ -58,7 +58,7 @@ def correlate(layers: np.ndarray, x: np.ndarray, y: np.ndarray, seed: int = 0) -
         nothing = Coefficients(*[Estimate(None, 0, problem="0 neurons are too few")] * 2)
         return Correlations(nothing, nothing, nothing, {}, layers_resampled=False)
     values = Layered.of(layers, x, y)
-    pooled_ranks = Layered.of(layers, _ranks(x), _ranks(y))
+    pooled_ranks = Layered.of(layers, average_ranks(x), average_ranks(y))
     layer_ranks = Layered.of(layers, values.ranks(x), values.ranks(y))
     pearson, spearman, within_spearman = (
         _Shuffled.of(each, np.random.default_rng(seed)) for each in (values, pooled_ranks, layer_ranks)
@@ -150,26 +150,22 @@ def fisher_interval(value: float, n: int, *, spearman: bool = False) -> Range | 
     if n < SMALLEST_FOR_INTERVAL or abs(value) >= 1:
         return None
     deviation = np.sqrt((1 + value**2 / 2 if spearman else 1) / (n - 3))
-    reach = stats.norm.ppf((1 + _LEVEL) / 2) * deviation
+    reach = special.ndtri((1 + _LEVEL) / 2) * deviation
     return float(np.tanh(np.arctanh(value) - reach)), float(np.tanh(np.arctanh(value) + reach))
 
 
 def _p(value: float, n: int) -> float:
     if abs(value) >= 1:
         return 0.0
-    return float(2 * stats.t.sf(abs(value) * np.sqrt((n - 2) / (1 - value**2)), n - 2))
+    return float(2 * special.stdtr(n - 2, -abs(value) * np.sqrt((n - 2) / (1 - value**2))))
 
 
 def _between(values: Layered) -> Coefficients:
     means = values.means()
     found = []
     for spearman in (False, True):
-        x, y = (_ranks(each) if spearman else each for each in means)
+        x, y = (average_ranks(each) if spearman else each for each in means)
         sums = Layered.of(np.zeros(len(x), dtype=int), x, y).sums()
         estimate = _estimate(sums.xy[0], sums.xx[0], sums.yy[0], len(x), spearman=spearman)
         found.append(replace(estimate, problem=estimate.problem.replace("neurons", "layers")))
     return Coefficients(*found)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return stats.rankdata(values)

@@ -151,7 +151,7 @@ class Dataset:
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
         """All rows of a table, or all of the files that hold a layer."""
-        files = [file for file in self._files_of(table) if layer is None or file.record.holds(layer)]
+        files = [self._file(each.path) for each in self._records_of(table) if layer is None or each.holds(layer)]
         found = self._settled(lambda: pa.concat_tables([file.read(columns) for file in files]))
         if table == NEURONS_TABLE.name and layer is None and {LAYER, NEURON} <= set(found.column_names):
             self._refuse_other_neurons(found)
@@ -171,12 +171,13 @@ class Dataset:
                 f"{self.place.remedy}"
             )
 
-    def _files_of(self, table: str) -> list[TableFile]:
+    def _records_of(self, table: str) -> tuple[FileRecord, ...]:
+        """None of them opened yet: the footers of all layers may be more than are kept."""
         records = self.manifest.files_of(table)
         if not records:
             have = sorted({record.table for record in self.manifest.files})
             raise TableMissing(f"{self.place} has no table {table}: it has {', '.join(have)}")
-        return [self._file(record.path) for record in records]
+        return records
 
     def _file(self, path: str) -> TableFile:
         record = next(record for record in self.manifest.files if record.path == path)
@@ -194,14 +195,15 @@ class Dataset:
     def _numbered_row(self, table: str, number: int, what: str) -> pa.Table:
         """Of a table whose rows are numbered from 0."""
         first = 0
-        for file in self._files_of(table):
-            if first <= number < first + file.record.rows:
+        for record in self._records_of(table):
+            if first <= number < first + record.rows:
+                file = self._file(record.path)
                 return self._settled(lambda file=file, first=first: file.read_at(number - first))
-            first += file.record.rows
+            first += record.rows
         raise NoSuchText(f"{what} does not exist: {self.place} has numbers 0 to {first - 1}")
 
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
-        self._files_of(table)
+        self._records_of(table)
         row = self._row(table, neuron_id)
         if row is not None:
             return row

@@ -11,9 +11,10 @@ from gluscope_core.correlation import Correlations
 from gluscope_core.pairs import NO_ROLE, Grid
 from gluscope_core.palette import LOW_TO_HIGH, NEUTRAL, PLAIN_MARK, ROLE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.vega import PICK
 from gluscope_core.vocabulary import IOClass
 
-BRUSH, PICK = "brush", "pick"
+BRUSH = "brush"
 _HEIGHT, _STRIP_HEIGHT = 520, 230
 """With titles and axes."""
 _ATYPICAL = "atypical "

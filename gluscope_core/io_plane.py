@@ -11,7 +11,7 @@ from gluscope_core.io_statistics import IONeurons
 from gluscope_core.pairs import MOST_POINTS, Grid, grid
 from gluscope_core.palette import LOW_TO_HIGH, NEUTRAL
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vega import LABEL_COLOUR, Spec, layered, records, tooltip
+from gluscope_core.vega import LABEL_COLOUR, PICK, Spec, layered, records, tooltip
 
 MOST_PLANES = 6
 
@@ -102,7 +102,7 @@ def _plane_axis(side: str, field: str) -> Spec:
 
 def _points(data: pd.DataFrame) -> Spec:
     return {
-        "params": [{"name": "pick", "select": {"type": "point", "fields": [LAYER, "neuron"], "clear": "dblclick"}}],
+        "params": [{"name": PICK, "select": {"type": "point", "fields": [LAYER, "neuron"], "clear": "dblclick"}}],
         "mark": {"type": "point", "filled": True, "size": 14 if len(data) > 2000 else 22, "opacity": 0.75},
         "encoding": {
             "x": _plane_axis("x", "x"),
@@ -122,7 +122,7 @@ def _cells() -> Spec:
     colour = {"field": "colour", **_COSINE_COLOUR}
     opacity: Spec = {"field": "count", "type": "quantitative", "scale": {"type": "log", "range": [0.25, 1]}}
     return {
-        "params": [{"name": "pick", "select": {"type": "point", "fields": ["cell"], "clear": "dblclick"}}],
+        "params": [{"name": PICK, "select": {"type": "point", "fields": ["cell"], "clear": "dblclick"}}],
         "mark": {"type": "rect", "strokeWidth": 0.5},
         "encoding": {
             "x": _plane_axis("x", "x_from"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
 _ROUNDING = 1e-24
 """Of the squares' sum: less than that is what rounding leaves of a constant."""
@@ -66,7 +66,7 @@ class Layered:
     def ranks(self, values: np.ndarray) -> np.ndarray:
         """Within each layer, as shares of it, so that layers of other sizes are comparable."""
         parts = np.split(values, self.starts[1:])
-        return np.concatenate([stats.rankdata(part) / len(part) for part in parts])
+        return np.concatenate([average_ranks(part) / len(part) for part in parts])
 
     def shuffled_products(self, draws: int, random: np.random.Generator) -> np.ndarray:
         """Σ (x − mean)(y − mean) in each layer (row) when its y are shuffled, once per draw.
@@ -77,6 +77,11 @@ class Layered:
 
     def _added(self, values: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, self.starts)
+
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """From 1; equal values share the mean of their ranks."""
+    return pd.Series(values).rank().to_numpy()
 
 
 def _turned_products(x: np.ndarray, y: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray:

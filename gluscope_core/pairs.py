@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import BadSettings
 from gluscope_core.io_classes import IO_CLASSES, class_codes
+from gluscope_core.layered import average_ranks
 from gluscope_core.metrics import Metric
 from gluscope_core.schema import COSINES, LAYER, NEURON
 
@@ -89,7 +89,8 @@ def placed(neurons: pd.DataFrame, *, by_rank: bool) -> pd.DataFrame:
     """With `plot_x` and `plot_y`: the values, or their percentiles, which no far-off value can squeeze together."""
     if not by_rank:
         return neurons.assign(plot_x=neurons["x"], plot_y=neurons["y"])
-    percent = {f"plot_{axis}": 100 * stats.rankdata(neurons[axis]) / max(len(neurons), 1) for axis in ("x", "y")}
+    ranks = {axis: average_ranks(neurons[axis].to_numpy()) for axis in ("x", "y")}
+    percent = {f"plot_{axis}": 100 * each / max(len(neurons), 1) for axis, each in ranks.items()}
     return neurons.assign(**percent)
 
 

@@ -72,19 +72,19 @@ def metrics_of(query: Query) -> list[Metric]:
     return list({metric.key: metric for metric in (*(each.metric for each in query.ranges), *ordered)}.values())
 
 
-def _classes(query: Query, frame: pd.DataFrame) -> np.ndarray:
+def _classes(query: Query, frame: pd.DataFrame) -> pd.Series:
     """As the dataset has them, or by the query's own threshold."""
     if query.threshold is None:
-        return frame[NeuronColumn.IO_CLASS].to_numpy(dtype=object)
+        return pd.Series(frame[NeuronColumn.IO_CLASS])
     cosines = (frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in COSINES)
-    return classify(*cosines, threshold=query.threshold)
+    return pd.Series(classify(*cosines, threshold=query.threshold), index=frame.index)
 
 
 def _conditions(
-    query: Query, frame: pd.DataFrame, classes: np.ndarray, layers: Sequence[int]
+    query: Query, frame: pd.DataFrame, classes: pd.Series, layers: Sequence[int]
 ) -> Iterator[tuple[str, np.ndarray]]:
     if query.classes:
-        yield CLASS, pd.Series(classes).isin([each.value for each in query.classes]).to_numpy()
+        yield CLASS, classes.isin([each.value for each in query.classes]).to_numpy(dtype=bool)
     if query.roles:
         roles = frame[NeuronColumn.ROLE]
         with_role = roles.isin([each for each in query.roles if each != NO_ROLE])
@@ -162,7 +162,7 @@ def _all_of(masks: Iterable[np.ndarray], size: int) -> np.ndarray:
     return chosen
 
 
-def _shown(query: Query, frame: pd.DataFrame, classes: np.ndarray) -> pd.DataFrame:
+def _shown(query: Query, frame: pd.DataFrame, classes: pd.Series) -> pd.DataFrame:
     shown = frame.loc[:, [LAYER, NEURON, *map(freq_column, CASES), NeuronColumn.ROLE]]
     metrics = {metric.key: metric.values(frame) for metric in metrics_of(query) if metric.key != LAYER}
     return shown.assign(**{NeuronColumn.IO_CLASS: classes}, **metrics)

@@ -16,7 +16,7 @@ from gluscope_core.cosines import ARBITRARY_SIGN, cosines_html, scores_html, sig
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
-from gluscope_core.methods_text import provenance
+from gluscope_core.methods_provenance import provenance
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE

@@ -43,6 +43,8 @@ class TableFile:
         footer = self._guard(self._verified_footer)
         self.footer_bytes = len(footer)
         self.metadata = self._guard(lambda: parse_footer(footer))
+        # `metadata.schema` refers back to the metadata: what is no longer kept would wait for a collection of garbage.
+        self._schema: pa.Schema = self._guard(lambda: self._open(pa.BufferReader(footer)).schema_arrow)
         self._check_columns()
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -99,7 +101,7 @@ class TableFile:
         with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
             check_unpacked(self.metadata, groups, names, file)
 
-    def _open(self, source: Path | BinaryIO) -> pq.ParquetFile:
+    def _open(self, source: Path | BinaryIO | pa.BufferReader) -> pq.ParquetFile:
         return pq.ParquetFile(source, metadata=self.metadata, page_checksum_verification=True)
 
     def _verified_footer(self) -> bytes:
@@ -116,7 +118,7 @@ class TableFile:
                 f"{self.where} has {self.metadata.num_rows} rows, and {self.record.rows} in the manifest: "
                 f"{self.place.remedy}"
             )
-        have = self.metadata.schema.to_arrow_schema()
+        have = self._schema
         for field in TABLES[self.record.table].schema:
             position = have.get_field_index(field.name)
             if position < 0:
@@ -129,7 +131,7 @@ class TableFile:
     def _projection(self, columns: Sequence[str] | None) -> list[str] | None:
         if columns is None:
             return None
-        known = set(self.metadata.schema.to_arrow_schema().names)
+        known = set(self._schema.names)
         unknown = [name for name in columns if name not in known]
         if unknown:
             raise ColumnMissing(f"{self.where} has no column {', '.join(map(repr, unknown))}")

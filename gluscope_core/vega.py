@@ -14,6 +14,8 @@ Spec = dict[str, Any]
 LABEL_COLOUR = "#858c95"
 """Of text within a chart, readable on light and dark."""
 ATYPICAL = "atypical "
+PICK = "pick"
+"""The selection of what is clicked, in every chart."""
 _GAP = 0.08
 """Of a layer's width, to either side of its bar."""
 

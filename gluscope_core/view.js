@@ -10,6 +10,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.written = data.html
     restoreFocus(root, focused)
     root.querySelectorAll(".full").forEach(showInterest)
+    root.querySelectorAll('[data-go="now"]').forEach((link) => follow(link.href))
   }
   if (!root.querySelector(".tip")) root.append(newTip())
   root.onclick = (event) => act(event, setTriggerValue)

@@ -10,8 +10,9 @@ from gluscope_core.bound import why_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import GluscopeError
 from gluscope_core.pairs import MOST_POINTS, columns_of, grid, pair, placed, selected
+from gluscope_core.ui import card, page
 from gluscope_core.ui import explore as parts
-from gluscope_core.ui import page
+from gluscope_core.ui.columns import read_columns
 
 MOST_ERROR_BARS = 3_000
 
@@ -20,7 +21,7 @@ manifest = dataset.manifest
 choices = parts.choose(dataset)
 x, y = choices.x, choices.y
 try:
-    frame = parts.read(dataset, manifest.sha256, columns_of(x, y, choices.colouring))
+    frame = read_columns(dataset, columns_of(x, y, choices.colouring))
 except GluscopeError as error:
     page.guard(error)
     st.stop()
@@ -46,7 +47,7 @@ with plot:
             words.headline(x, y, found.pooled if one else found.within, "" if one else "within layers"),
             x.axis(manifest), y.axis(manifest), x.name, y.name, choices.colour_name, choices.by_rank,
         )  # fmt: skip
-        marked = parts.named_neuron(neurons)
+        marked = card.named_neuron(neurons)
         chart = (
             explore_charts.points(neurons, look, marked, error_bars=bars)
             if cells is None
@@ -54,14 +55,14 @@ with plot:
         )
         name = f"plot {x.key} {y.key} {choices.layers} {choices.by_rank}"
         event = st.altair_chart(
-            chart, key=name, on_select=partial(parts.pick_neuron, name), alt=f"{look.title}: {len(neurons):,} neurons"
+            chart, key=name, on_select=partial(card.pick_neuron, name), alt=f"{look.title}: {len(neurons):,} neurons"
         )
         picked = event.selection
     if choices.error_bars and not bars:
         st.caption(f"Error bars are drawn for at most {MOST_ERROR_BARS:,} points, on axes of values.")
 with side:
     st.markdown(words.coefficients_table(found, with_p=choices.with_p), help=words.COEFFICIENTS_HELP)
-    signs = parts.read(dataset, manifest.sha256, (NeuronColumn.COS_GATE_IN.value,))
+    signs = read_columns(dataset, (NeuronColumn.COS_GATE_IN,))
     notes = [
         words.count_note(found),
         words.P_WARNING if choices.with_p else None,
@@ -72,7 +73,7 @@ with side:
     ]
     if bound := why_bound(x, y):
         st.markdown(f":orange-badge[:material/link: bound by construction] {bound}")
-    parts.show_card(dataset)
+    card.show_card(dataset)
     st.caption("  \n".join(filter(None, notes)))
 parts.show_table(selected(neurons, cells, picked), choices, f"rows {x.key} {y.key}")
 if len(by_layer.by_layer) > 1:

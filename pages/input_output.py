@@ -9,7 +9,6 @@ from gluscope_core.ui.neuron import where_data_would_be
 
 dataset = page.page_dataset()
 manifest = dataset.manifest
-io_neurons.leave_for_neuron()
 st.markdown(f"### Input-output · {escaped(manifest.model.id)}")
 if manifest.weights is None:
     st.info(

@@ -4,6 +4,7 @@ import streamlit as st
 
 from gluscope_core import methods_text
 from gluscope_core.markdown import code, escaped
+from gluscope_core.methods_provenance import CITATIONS, provenance
 from gluscope_core.ui.page import page_dataset
 
 manifest = page_dataset().manifest
@@ -15,9 +16,9 @@ with text:
         st.markdown(section.text)
 with source:
     st.subheader("This dataset", divider="gray")
-    for name, value in methods_text.provenance(manifest):
+    for name, value in provenance(manifest):
         st.markdown(f":small[:gray[{name}]]  \n{code(value)}")
     st.subheader("How to cite", divider="gray")
     st.markdown("The tool and its definitions of cases; the classes and roles:")
-    st.code(methods_text.CITATIONS, language="latex", wrap_lines=True)
+    st.code(CITATIONS, language="latex", wrap_lines=True)
     st.markdown("With a finding, give the dataset's manifest hash: it pins model, texts, settings and every file.")

@@ -4,13 +4,10 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from gluscope_core.errors import BadNeuronId
-from gluscope_core.ids import NeuronId
-from gluscope_core.markdown import escaped
-from gluscope_core.neuron_view import how_to_get_weights, random_neuron
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.overview import cases_chart, classes_chart, striking_table
-from gluscope_core.ui.overview import by_layer, striking_of
-from gluscope_core.ui.page import NEURON_PAGE, SEARCH_PAGE, address, page_dataset, summary_of
+from gluscope_core.ui.overview import by_layer, striking_of, ways_in
+from gluscope_core.ui.page import address, page_dataset, summary_of
 
 dataset = page_dataset()
 manifest = dataset.manifest
@@ -20,23 +17,7 @@ st.caption(summary_of(manifest))
 if manifest.remarks:
     st.caption(" ".join(manifest.remarks))
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    wanted = st.text_input(
-        "Look a neuron up",
-        placeholder="layer.neuron, such as 31.9634",
-        key="lookup",
-        width=280,
-        icon=":material/search:",
-    )
-    if st.button("Random neuron", icon=":material/casino:"):
-        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(random_neuron(manifest))))
-if wanted:
-    try:
-        st.switch_page(NEURON_PAGE, query_params=address(neuron=str(NeuronId.parse(wanted))))
-    except BadNeuronId as error:
-        st.error(escaped(str(error)))
-        found = address(token=wanted)
-        st.page_link(SEARCH_PAGE, label="Search it as a token", query_params=found, icon=":material/search:")
+ways_in(dataset)
 
 cases, classes = by_layer(dataset)
 left, right = st.columns(2, gap="large")

@@ -1,11 +1,15 @@
 """Neurons by token, class, role, layer and the range of any metric; the address is the query."""
 
+from functools import partial
+
 import streamlit as st
 
 from gluscope_core.errors import GluscopeError
 from gluscope_core.search import apply
 from gluscope_core.ui import search as parts
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import guard, page_dataset
+from gluscope_core.ui.search_results import show_found
 
 dataset = page_dataset()
 parsed = parts.query_of_address(dataset.manifest)
@@ -33,7 +37,7 @@ if match is not None and lexicon is not None:
     parts.show_match(match, lexicon)
 token = match.token if match else None
 try:
-    found = apply(query, dataset, token, parts.read_columns(dataset))
+    found = apply(query, dataset, token, partial(read_columns, dataset))
 except GluscopeError as error:
     guard(error)
     st.stop()
@@ -41,4 +45,4 @@ shown_token = lexicon.label(token) if lexicon and token is not None else query.t
 if found.neurons.empty:
     parts.show_nothing(query, found, shown_token)
 else:
-    parts.show_found(query, found, dataset, shown_token)
+    show_found(query, found, dataset, shown_token)

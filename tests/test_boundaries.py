@@ -23,6 +23,13 @@ def test_light_half_never_imports(heavy):
     assert heavy not in modules_after(LIGHT)
 
 
+def test_pages_leave_out_what_takes_longer_to_import_than_to_show():
+    pages = ("input_output", "io_neurons", "findings", "search_results", "compare")
+    script = "; ".join(f"import gluscope_core.ui.{name}" for name in pages)
+    assert "scipy.stats" not in modules_after(f"{script}; import gluscope_core.ui.explore")
+    assert "altair" not in modules_after("import gluscope_core.ui.input_output, gluscope_core.ui.io_neurons")
+
+
 @pytest.mark.parametrize("interface", ["streamlit", "altair", "pages"])
 def test_heavy_half_never_imports(interface):
     assert interface not in modules_after(HEAVY)

@@ -15,9 +15,8 @@ from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.sign_table import table_html
-from tests.conftest import as_read
+from tests.app_pages import ENTRY, charts, html_of, prose, visit
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 BUNDLED = ENTRY.parent / "datasets"
 PAIR = {"a": "1.1033", "b": "9.255"}
 
@@ -28,30 +27,9 @@ def opened(monkeypatch):
 
     def open_page(folder: Path, **address: str) -> AppTest:
         monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
-        app = AppTest.from_file(ENTRY, default_timeout=60)
-        for key, value in address.items():
-            app.query_params[key] = value
-        app = app.switch_page("pages/compare.py").run()
-        assert not app.exception, app.exception[0]
-        return app
+        return visit("pages/compare.py", **address)
 
     return open_page
-
-
-def html_of(app: AppTest, key: str) -> str:
-    found = [each.proto for each in app.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
-    if not found:
-        return ""
-    [proto] = found
-    return json.loads(proto.mixed.json if proto.WhichOneof("data") == "mixed" else proto.json)["html"]
-
-
-def prose(app: AppTest) -> str:
-    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info, *app.error)))
-
-
-def charts(app: AppTest) -> list[str]:
-    return [each.proto.alt for each in app.get("vega_lite_chart")]
 
 
 def test_two_neurons(opened):

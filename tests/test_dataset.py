@@ -1,5 +1,6 @@
 """Reading: only what is asked for, and never anything but what was written."""
 
+import gc
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from gluscope_core.errors import (
     NoSuchRevision,
     NoSuchText,
 )
+from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, _own_hash, read_manifest
 from gluscope_core.places import Folder
 from gluscope_core.schema import NEURONS, TABLES
@@ -188,3 +190,36 @@ def rewrite_manifest(folder: Path, change) -> None:
     change(content)
     content["sha256"] = _own_hash(content)
     (folder / MANIFEST_NAME).write_bytes(msgspec.json.encode(content))
+
+
+def test_a_neuron_opens_the_files_of_its_layer_alone(with_weights, monkeypatch):
+    """Footers of all layers of a large model are more than are kept: opening them for every neuron took 10 s a page."""
+    opened = []
+    ready = TableFile.__init__
+
+    def noted(file, place, record, kept=None):
+        opened.append(record.layers)
+        ready(file, place, record, kept)
+
+    monkeypatch.setattr(TableFile, "__init__", noted)
+    dataset = open_dataset(with_weights)
+    assert len(dataset.manifest.files_of("weights")) == 3
+    dataset.weights(1, 5)
+    assert opened == [(1, 1)]
+
+
+def test_what_is_no_longer_kept_does_not_wait_for_a_collection_of_garbage(with_weights):
+    def parsed() -> int:
+        return sum(isinstance(each, pq.FileMetaData) for each in gc.get_objects())
+
+    dataset = open_dataset(with_weights)
+    [record, *_] = dataset.manifest.files_of("weights")
+    gc.collect()
+    before = parsed()
+    gc.disable()
+    try:
+        for _ in range(5):
+            TableFile(dataset.place, record).read_row(NeuronId(0, 3))
+        assert parsed() == before
+    finally:
+        gc.enable()

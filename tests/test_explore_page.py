@@ -14,9 +14,8 @@ from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.io_classes import classify
-from tests.conftest import as_read
+from tests.app_pages import prose, visit
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 FINDING = "freq(x_gate > 0) against cos(w_in, w_out)"
 
 
@@ -42,16 +41,9 @@ def opened(monkeypatch):
 
     def open_page(folder: Path, **address: str) -> AppTest:
         monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
-        app = AppTest.from_file(ENTRY, default_timeout=30).run()
-        for key, value in address.items():
-            app.query_params[key] = value
-        return app.switch_page("pages/explore.py").run()
+        return visit("pages/explore.py", **address)
 
     return open_page
-
-
-def prose(app: AppTest) -> str:
-    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info)))
 
 
 def charts(app: AppTest) -> list:
@@ -60,7 +52,6 @@ def charts(app: AppTest) -> list:
 
 def test_the_papers_finding_is_what_is_shown_first(opened, complete):
     app = opened(complete)
-    assert not app.exception
     assert len(charts(app)) == 2
     assert FINDING in charts(app)[0].proto.alt
     assert "72 neurons in 3 layers" in prose(app)
@@ -70,7 +61,6 @@ def test_the_papers_finding_is_what_is_shown_first(opened, complete):
 
 def test_metrics_may_be_named_by_key_or_column(opened, complete):
     app = opened(complete, x="norm_out", y="gate+_in-_hook_post_mean", layers="1")
-    assert not app.exception
     assert not app.warning
     assert "mean post, gate+ in− against ‖w_out‖" in charts(app)[0].proto.alt
     assert "turns with the sign" in prose(app)
@@ -92,7 +82,6 @@ def test_metrics_may_be_named_by_key_or_column(opened, complete):
 )
 def test_a_bad_value_says_what_is_wrong_and_falls_back(opened, complete, address, said):
     app = opened(complete, **address)
-    assert not app.exception
     assert said in prose(app)
     assert FINDING in charts(app)[0].proto.alt
 
@@ -101,14 +90,12 @@ def test_a_bad_value_says_what_is_wrong_and_falls_back(opened, complete, address
 @pytest.mark.parametrize("axes", ["values", "percentiles"])
 def test_colours_and_axes(opened, complete, colour, axes):
     app = opened(complete, colour=colour, axes=axes, errors="true", p="true")
-    assert not app.exception
     assert not app.warning
     assert "assumes independent neurons" in prose(app)
 
 
 def test_the_threshold_of_classes_is_adjustable(opened, complete):
     app = opened(complete, colour="IO class", tau="0.2")
-    assert not app.exception
     assert app.slider[0].value == 0.2
     frame = open_dataset(complete).neurons()
     cosines = [frame[name].to_numpy() for name in ("cos_gate_in", "cos_gate_out", "cos_in_out")]
@@ -117,7 +104,6 @@ def test_the_threshold_of_classes_is_adjustable(opened, complete):
 
 def test_the_card_stands_beside_the_plot(opened, complete):
     app = opened(complete, neuron="L1.N5")
-    assert not app.exception
     row = open_dataset(complete).neurons().query("layer == 1 and neuron == 5").iloc[0]
     assert row["io_class"] in prose(app)
     assert f"{row['gate+_in-_freq']:.1%}" in prose(app)
@@ -125,13 +111,11 @@ def test_the_card_stands_beside_the_plot(opened, complete):
 
 def test_identical_metrics_are_marked(opened, complete):
     app = opened(complete, x="cos_in_out", y="cos_in_out")
-    assert not app.exception
     assert "The two metrics are the same" in prose(app)
 
 
 def test_without_weights_their_metrics_are_explained(opened, finished):
     app = opened(finished, x="cos_in_out")
-    assert not app.exception
     assert "`x=cos_in_out` is not in this dataset" in prose(app)
     assert "python -m compute weights" in prose(app)
     assert "freq(x_gate > 0) against mean gain" in charts(app)[0].proto.alt
@@ -140,14 +124,12 @@ def test_without_weights_their_metrics_are_explained(opened, finished):
 
 def test_without_activations(opened, weights_only):
     app = opened(weights_only, y="freq_gate_pos")
-    assert not app.exception
     assert "`y=freq_gate_pos` is not in this dataset" in prose(app)
     assert "python -m compute run" in prose(app)
 
 
 def test_a_metric_that_no_neuron_has(opened, complete):
     app = opened(complete, y="entropy_share", layers="0")
-    assert not app.exception
     assert "No neuron of these layers has both" in prose(app)
     assert "48 of 72 neurons are left out: 48 without entropy score" in prose(app)
     assert "0 neurons are too few" in prose(app)
@@ -155,7 +137,6 @@ def test_a_metric_that_no_neuron_has(opened, complete):
 
 def test_a_constant_metric(opened, complete):
     app = opened(complete, x="layer", layers="2")
-    assert not app.exception
     assert "one of the two is constant" in prose(app)
 
 
@@ -163,7 +144,6 @@ def test_many_neurons_become_cells(opened, complete, monkeypatch):
     monkeypatch.setattr("gluscope_core.pairs.MOST_POINTS", 20)
     for colour in ("no colour", "layer", "IO class"):
         app = opened(complete, colour=colour)
-        assert not app.exception
         assert '"rect"' in charts(app)[0].proto.spec
 
 
@@ -174,13 +154,11 @@ def test_a_damaged_file_stands_where_data_would(opened, complete, tmp_path):
     path = next((copy / "neurons").glob("*.parquet"))
     path.write_bytes(path.read_bytes()[:-100])
     app = opened(copy)
-    assert not app.exception
     assert str(path.name) in prose(app)
 
 
 def test_one_layer_needs_no_view_by_layer(opened, config, tmp_path):
     run(replace(config, out=tmp_path / "tiny", layers=(1,)))
     app = opened(tmp_path / "tiny")
-    assert not app.exception
     assert len(charts(app)) == 1
     assert "24 neurons in 1 layer" in prose(app)

@@ -12,9 +12,8 @@ from compute.config import WeightsConfig
 from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
-from tests.conftest import as_read
+from tests.app_pages import charts, prose, visit
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 IO, GEOMETRY, FINDINGS = "pages/input_output.py", "pages/geometry.py", "pages/findings.py"
 
 
@@ -31,24 +30,13 @@ def opened(monkeypatch):
 
     def open_page(page: str, *folders: Path, **address: str | list[str]) -> AppTest:
         monkeypatch.setenv(FOLDERS_VARIABLE, ":".join(map(str, folders)))
-        app = AppTest.from_file(ENTRY, default_timeout=60).run()
-        for key, value in address.items():
-            app.query_params[key] = value
-        return app.switch_page(page).run()
+        return visit(page, **address)
 
     return open_page
 
 
-def prose(app: AppTest) -> str:
-    return as_read("\n".join(each.value for each in (*app.markdown, *app.caption, *app.warning, *app.info)))
-
-
 def html(app: AppTest) -> str:
     return "\n".join(json.loads(each.proto.json)["html"] for each in app.get("bidi_component"))
-
-
-def charts(app: AppTest) -> list[str]:
-    return [each.proto.alt for each in app.get("vega_lite_chart")]
 
 
 def test_all_of_the_paper_is_there(opened, with_weights):
@@ -69,9 +57,9 @@ def test_all_of_the_paper_is_there(opened, with_weights):
 def test_tau_recomputes_it_all(opened, with_weights):
     frame = open_dataset(with_weights).neurons()
     app = opened(IO, with_weights, tau="0.2")
-    assert app.slider(key="tau").value == 0.2
+    assert app.slider(key="slide_tau").value == 0.2
     wide = prose(app)
-    app.slider(key="tau").set_value(0.6).run()
+    app.slider(key="slide_tau").set_value(0.6).run()
     assert not app.exception
     assert prose(app) != wide
     near = (frame[["cos_gate_in", "cos_gate_out", "cos_in_out"]].abs() - 0.6).abs().le(0.02).any(axis=1).sum()
@@ -117,7 +105,7 @@ def test_a_cell_shows_its_neurons(opened, with_weights):
     wanted = frame[frame["io_class"] == kind]
     assert f"**{len(wanted)} neurons: {kind}, any role**" in prose(app)
     for row in wanted.itertuples():
-        assert f'data-neuron="{row.layer}.{row.neuron}"' in html(app)
+        assert f'neuron={row.layer}.{row.neuron}" data-go>' in html(app)
 
 
 def test_a_neuron_in_the_address_has_its_card(opened, with_weights):
@@ -137,7 +125,7 @@ def test_many_neurons_become_cells(opened, with_weights, monkeypatch):
 def test_other_datasets_stand_beside(opened, with_weights, weights_only):
     app = opened(IO, with_weights, weights_only)
     assert not app.exception
-    assert app.multiselect(key="with").value == ["bare"]
+    assert app.multiselect(key="several_with").value == ["bare"]
     spec = next(each.proto.spec for each in app.get("vega_lite_chart") if each.proto.alt.startswith("Median"))
     assert "tiny-llama (bare)" in spec
     app = opened(IO, with_weights, weights_only, **{"with": ["nothing"]})
@@ -185,7 +173,7 @@ def test_geometry_says_the_class(opened, with_weights):
     assert "Conditional depletion / conditional weakening" in prose(app)
     assert html(app).count("<svg") == 3
     app.selectbox(key="start").set_value("enrichment").run()
-    assert app.slider(key="gate_out").value == 1
+    assert app.slider(key="slide_gate_out").value == 1
     assert "Enrichment / strengthening" in prose(app)
 
 
@@ -196,7 +184,7 @@ def test_geometry_of_cosines_that_no_vectors_have(opened, with_weights):
     assert html(app).count("<svg") == 2
     app.button[0].click().run()
     assert not app.warning
-    assert app.slider(key="gate_in").value > 0.4
+    assert app.slider(key="slide_gate_in").value > 0.4
 
 
 def test_geometry_of_wrong_values(opened, finished):

@@ -150,5 +150,5 @@ def test_the_neurons_of_a_cell(neurons, frame):
     assert table["mean_gain"].tolist() == wanted["mean_gain"].tolist()
     html = neurons_html(table, {"data": "a&b"})
     first = table["neuron"].iloc[0]
-    assert f'href="neuron?data=a%26b&amp;neuron={first}" data-neuron="{first}"' in html
+    assert f'href="neuron?data=a%26b&amp;neuron={first}" data-go>{first}</a>' in html
     assert '<td class="word">suppression</td>' not in html  # all are: said above the table

@@ -24,9 +24,9 @@ from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, SignConvention, freq_column
+from tests.app_pages import html_of, visit
 from tests.conftest import as_read
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 PAGE = "pages/neuron.py"
 
 
@@ -47,18 +47,7 @@ def shelf(whole, tmp_path, monkeypatch) -> Path:
 
 
 def opened(**parameters: str) -> AppTest:
-    app = AppTest.from_file(ENTRY, default_timeout=30)
-    for name, value in {"neuron": "1.3", **parameters}.items():
-        app.query_params[name] = value
-    app = app.switch_page(PAGE).run()
-    assert not app.exception, app.exception[0]
-    return app
-
-
-def html_of(app: AppTest, key: str) -> str:
-    """What one of the page's components shows."""
-    [found] = [each.proto for each in app.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
-    return json.loads(found.mixed.json if found.WhichOneof("data") == "mixed" else found.json)["html"]
+    return visit(PAGE, **{"neuron": "1.3", **parameters})
 
 
 def first_place(app: AppTest) -> str:

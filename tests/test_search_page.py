@@ -1,6 +1,5 @@
 """The search page through the entry point, in every state of a dataset."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from tests.app_pages import ENTRY, html_of, visit
+from tests.app_pages import prose as pages_prose
 
-ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 BUNDLED = ENTRY.parent / "datasets"
 
 
@@ -24,32 +24,13 @@ def opened(monkeypatch):
 
     def open_page(folder: Path, **address: str) -> AppTest:
         monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
-        app = AppTest.from_file(ENTRY, default_timeout=60)
-        for key, value in address.items():
-            app.query_params[key] = value
-        app = app.switch_page("pages/search.py").run()
-        assert not app.exception, app.exception[0]
-        return app
+        return visit("pages/search.py", **address)
 
     return open_page
 
 
-def html_of(app: AppTest, key: str) -> str:
-    found = [each.proto for each in app.get("bidi_component") if each.proto.id.endswith(f"-{key}")]
-    if not found:
-        return ""
-    [proto] = found
-    return json.loads(proto.mixed.json if proto.WhichOneof("data") == "mixed" else proto.json)["html"]
-
-
 def prose(app: AppTest) -> str:
-    shown = (*app.markdown, *app.caption, *app.warning, *app.info, *app.error)
-    return (
-        "\n".join(each.value for each in shown)
-        + html_of(app, "ways")
-        + html_of(app, "loosen")
-        + html_of(app, "without")
-    )
+    return pages_prose(app) + "".join(html_of(app, key) for key in ("ways", "loosen", "without"))
 
 
 def neurons_in(app: AppTest) -> int:
@@ -84,7 +65,7 @@ def test_controls_write_the_query(opened):
         app.selectbox(key=f"query_{key}").set_value(value).run()
         assert app.query_params[key] == value
     assert "page" not in app.query_params
-    assert "w\\_out points to “·again” by W\\_U" in prose(app)
+    assert "w_out points to “·again” by W_U" in prose(app)
     app.multiselect(key="query_class").set_value(["depletion"]).run()
     assert app.query_params["class"] == "depletion"
     app.text_input(key="query_token").set_value("").run()

@@ -11,7 +11,7 @@ from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available
 from gluscope_core.schema import LAYER
 from gluscope_core.ui.choice import others_at_hand
-from gluscope_core.ui.search import read_columns
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.state import write
 from gluscope_core.vocabulary import IOClass, Role
 
@@ -47,12 +47,12 @@ def layers(dataset: Dataset) -> None:
 def _shares(dataset: Dataset, shown: str, label: str) -> pd.DataFrame:
     column = (NeuronColumn.IO_CLASS if shown.startswith(_CLASS) else NeuronColumn.ROLE).value
     kind = shown.removeprefix(_CLASS).removeprefix(_ROLE)
-    return share_by_depth(read_columns(dataset)((LAYER, column)), column, kind, label, dataset.manifest.model.layers)
+    return share_by_depth(read_columns(dataset, (LAYER, column)), column, kind, label, dataset.manifest.model.layers)
 
 
 def _medians(dataset: Dataset, shown: str, label: str) -> pd.DataFrame:
     metric = _metric(dataset, shown)
-    neurons = read_columns(dataset)((LAYER, *metric.columns))
+    neurons = read_columns(dataset, (LAYER, *metric.columns))
     return metric_by_depth(neurons, metric, label, dataset.manifest.model.layers)
 
 

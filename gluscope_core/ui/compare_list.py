@@ -26,8 +26,8 @@ from gluscope_core.neuron_list import (
 )
 from gluscope_core.quadrant import quadrant_image
 from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import address, existing_neuron
-from gluscope_core.ui.search import read_columns
 from gluscope_core.ui.state import write
 from gluscope_core.vocabulary import CASES, freq_column
 
@@ -171,7 +171,7 @@ def _edit(state: _State, dataset: Dataset) -> None:
 
 
 def _table(entries: tuple[Entry, ...], dataset: Dataset) -> pd.DataFrame:
-    neurons = read_columns(dataset)(tuple(map(str, _COLUMNS))).set_index([LAYER, NEURON])
+    neurons = read_columns(dataset, _COLUMNS).set_index([LAYER, NEURON])
     rows = neurons.loc[[tuple(entry.neuron) for entry in entries]]
     frequencies = {case.label: rows[freq_column(case)].to_numpy() for case in CASES}
     links = [f"/neuron?{urlencode(address(neuron=str(entry.neuron)))}" for entry in entries]

@@ -1,4 +1,4 @@
-"""Parts of the explore page: its controls, what it caches, and the neurons behind a mark."""
+"""Parts of the explore page: its controls, what it caches, and tables and panels beside its chart."""
 
 from dataclasses import dataclass
 
@@ -9,27 +9,23 @@ from gluscope_core import explore_charts
 from gluscope_core import explore_words as words
 from gluscope_core.correlation import Correlations, correlate
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import BadNeuronId, BadSettings
-from gluscope_core.explore_charts import PICK
-from gluscope_core.ids import NeuronId
+from gluscope_core.errors import BadSettings
 from gluscope_core.layer_panels import AXES as AXES_OF_PANELS
 from gluscope_core.layer_panels import panels_html
 from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers, placed
-from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
-from gluscope_core.ui import page, state
+from gluscope_core.schema import LAYER
+from gluscope_core.spreadsheet import csv_bytes
+from gluscope_core.ui import state
+from gluscope_core.ui.card import name_neuron
 from gluscope_core.ui.view import show_html
+from gluscope_core.vega import PICK
 
 X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
 """Keys of the address."""
 _VALUES, _RANKS = "values", "percentiles"
 _MOST_ROWS = 1_000
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def read(_dataset: Dataset, version: str, columns: tuple[str, ...]) -> pd.DataFrame:  # noqa: ARG001
-    return _dataset.neurons(columns)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -116,13 +112,6 @@ def _show_first_view() -> None:
         state.write(key, None)
 
 
-def pick_neuron(chart: str) -> None:
-    """The clicked point goes into the address."""
-    for each in st.session_state[chart].selection.get(PICK) or []:
-        if NEURON in each:
-            st.query_params[page.NEURON] = str(NeuronId(int(each[LAYER]), int(each[NEURON])))
-
-
 def show_layers(neurons: pd.DataFrame, found: Correlations, choices: Choices) -> None:
     """A panel for each layer, and their coefficients with intervals."""
     st.altair_chart(
@@ -146,33 +135,6 @@ def pick_layer(chart: str) -> None:
     state.write(LAYERS, ", ".join(str(int(each[LAYER])) for each in picked))
 
 
-def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:
-    """The row of the neuron in the address, if it is shown."""
-    try:
-        layer, neuron = NeuronId.parse(st.query_params.get(page.NEURON, ""))
-    except BadNeuronId:
-        return neurons.head(0)
-    return neurons.loc[(neurons[LAYER] == layer) & (neurons[NEURON] == neuron)]
-
-
-def show_card(dataset: Dataset) -> None:
-    """The neuron in the address, without leaving; its page is one click away."""
-    text = st.query_params.get(page.NEURON)
-    if text is None:
-        st.caption("Click a mark for its neuron, drag for a table, double-click to clear.")
-        return
-    try:
-        neuron = NeuronId.parse(text)
-        row = named_neuron(dataset.read_table(NEURONS_TABLE.name, words.CARD_COLUMNS, neuron.layer).to_pandas()).iloc[0]
-    except (BadNeuronId, IndexError, ValueError):
-        st.caption(f"{code(f'neuron={text[:40]}')} is no neuron of this dataset.")
-        return
-    with st.container(border=True, gap="small"):
-        address = page.address(neuron=str(neuron))
-        st.page_link(page.NEURON_PAGE, label=f"Open **{neuron}**", icon=":material/adjust:", query_params=address)
-        st.markdown(words.card(row.to_dict()))
-
-
 def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
     """The neurons in a brush or a cell."""
     if neurons.empty:
@@ -181,7 +143,7 @@ def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {_MOST_ROWS:,} shown)" if len(table) > _MOST_ROWS else ""
         st.markdown(f"**{len(table):,} neurons selected**{first}. Select a row for its card.", width="stretch")
-        csv, name = table.to_csv(index=False), f"{choices.x.key}-{choices.y.key}.csv"
+        csv, name = csv_bytes(table), f"{choices.x.key}-{choices.y.key}.csv"
         st.download_button("CSV", csv, name, "text/csv", icon=":material/download:")
     shown = table.head(_MOST_ROWS)
     st.dataframe(
@@ -192,5 +154,4 @@ def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
 
 def _pick_row(table: pd.DataFrame, key: str) -> None:
     for row in st.session_state[key].selection.rows:
-        picked = table.iloc[row]
-        st.query_params[page.NEURON] = str(NeuronId(int(picked[LAYER]), int(picked[NEURON])))
+        name_neuron(table.iloc[row])

@@ -8,7 +8,8 @@ from gluscope_core.findings import OWN, Evidence, Finding, Outcome, Verdict, why
 from gluscope_core.findings_texts import GAIN, RARELY_OPEN, WEAK_CASES
 from gluscope_core.findings_weights import LENGTHS, OF_WEIGHTS
 from gluscope_core.schema import SAMPLES_TABLE
-from gluscope_core.ui import explore, page
+from gluscope_core.ui import page
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.overview import striking_of
 
 FINDINGS = (*OF_WEIGHTS, RARELY_OPEN, WEAK_CASES, GAIN, LENGTHS)
@@ -24,7 +25,7 @@ _BADGES = {
 def evidence_of(dataset: Dataset) -> Evidence:
     manifest = dataset.manifest
     columns = dict.fromkeys(str(name) for finding in FINDINGS for name in finding.columns)
-    frame = explore.read(dataset, manifest.sha256, tuple(columns))
+    frame = read_columns(dataset, columns)
     return Evidence(manifest, frame, striking_of(dataset), _samples(dataset, manifest.sha256))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import streamlit as st
 from gluscope_core import io_tables as tables
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
+from gluscope_core.cosines import threshold_of
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.io_charts import MOST_LINES, boxes_chart, composition_chart, medians_chart
@@ -32,18 +32,18 @@ from gluscope_core.markdown import code
 from gluscope_core.schema import COSINES
 from gluscope_core.ui import page
 from gluscope_core.ui.choice import others_at_hand
-from gluscope_core.ui.state import choose
+from gluscope_core.ui.columns import read_columns
+from gluscope_core.ui.state import choose, several, slide
 from gluscope_core.vega import LayerAxis
 
 AXIS, VALUES, THRESHOLD, WITH = "depth", "cosines", "tau", "with"
 """Keys of the address."""
-_BOUND: Literal["query-params"] = "query-params"
 _LAYER, _RELATIVE, _MAGNITUDES, _SIGNED = "layer", "relative", "magnitudes", "signed"
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _neurons(_dataset: Dataset, version: str) -> IONeurons:  # noqa: ARG001
-    return IONeurons.of(_dataset.neurons(COLUMNS))
+    return IONeurons.of(read_columns(_dataset, COLUMNS))
 
 
 def neurons_of(dataset: Dataset) -> IONeurons:
@@ -66,20 +66,13 @@ class Choices:
 
 
 def controls(manifest: Manifest) -> Choices:
-    record = manifest.weights
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        axis = _one_of(AXIS, "Layers", {_LAYER: "layer", _RELATIVE: "relative depth"})
+        axis = _one_of(AXIS, "Axis of layers", {_LAYER: "layer", _RELATIVE: "relative depth"})
         values = _one_of(VALUES, "Cosines", {_MAGNITUDES: "|cosine|", _SIGNED: "signed"})
-        threshold = st.slider(
-            "τ: from which on a cosine counts as different from 0",
-            0.0,
-            0.95,
-            record.threshold if record else 0.5,
-            0.01,
-            key=THRESHOLD,
-            bind=_BOUND,
-            width=380,
-        )
+        threshold = slide(
+            THRESHOLD, "τ: from which on a cosine counts as different from 0", threshold_of(manifest),
+            high=0.95, step=0.01, width=380,
+        )  # fmt: skip
     return Choices(LayerAxis(axis == _RELATIVE, manifest.model.layers), values == _MAGNITUDES, threshold)
 
 
@@ -143,10 +136,7 @@ def medians(dataset: Dataset, choices: Choices) -> None:
     shown: list[Dataset] = [dataset]
     if others:
         _refuse_unknown(others)
-        asked = st.multiselect(
-            "Also", list(others), default=list(others)[: MOST_LINES - 1], key=WITH, bind=_BOUND,
-            max_selections=MOST_LINES - 1, placeholder="other datasets",
-        )  # fmt: skip
+        asked = several(WITH, "Also", others, MOST_LINES - 1, "other datasets")
         shown += [others[name] for name in asked]
     relative = choices.axis.relative or len({each.manifest.model.layers for each in shown}) > 1
     parts = []
@@ -176,7 +166,7 @@ def _name(dataset: Dataset, shown: list[Dataset]) -> str:
 
 def _refuse_unknown(others: Mapping[str, Dataset]) -> None:
     unknown = [name for name in st.query_params.get_all(WITH) if name and name not in others]
-    if unknown and WITH not in st.session_state:
+    if unknown:
         st.warning(f"There is no other dataset {', '.join(code(name[:60]) for name in unknown)} with weights here.")
 
 

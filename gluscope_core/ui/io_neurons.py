@@ -1,7 +1,6 @@
 """Views of the input-output page that lead to neurons: the plane of two cosines, and the table of classes by role."""
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,14 +13,13 @@ from gluscope_core.io_plane import MOST_PLANES, Plane, first_layers, plane_chart
 from gluscope_core.io_statistics import IONeurons, chosen, contingency
 from gluscope_core.markdown import code, escaped
 from gluscope_core.pairs import parse_layers
-from gluscope_core.ui import explore, page
-from gluscope_core.ui.state import write
+from gluscope_core.ui import card, page
+from gluscope_core.ui.state import write, written
 from gluscope_core.ui.view import show_html
+from gluscope_core.vega import PICK
 
 LAYERS, CELL = "layers", "cell"
 """Keys of the address."""
-_BOUND: Literal["query-params"] = "query-params"
-_GO = "input_output_go"
 
 
 def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None:
@@ -35,17 +33,17 @@ def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None
         key = f"plane_{plane.layer}"
         chart = plane_chart(plane.drawn, threshold, f"Layer {plane.layer}", _named(plane))
         event = slot.vega_lite_chart(
-            plane.drawn, chart, key=key, on_select=partial(explore.pick_neuron, key),
+            plane.drawn, chart, key=key, on_select=partial(card.pick_neuron, key),
             alt=f"Cosines of the {len(plane.neurons):,} neurons of layer {plane.layer}",
         )  # fmt: skip
-        cells = [each["cell"] for each in event.selection.get("pick") or [] if "cell" in each]
+        cells = [each["cell"] for each in event.selection.get(PICK) or [] if "cell" in each]
         picked = (plane, cells) if cells and plane.cells else picked
     st.caption(
         "Lines: ±τ, between the classes; circle: what no neuron leaves whose w_gate and w_in are at right angles. "
         "The side (left or right) is the sign of cos(gate, out), a convention."
     )
     if page.NEURON in st.query_params:
-        explore.show_card(dataset)
+        card.show_card(dataset)
     if picked:
         _show_cell(picked[0], picked[1], neurons, threshold)
 
@@ -53,9 +51,8 @@ def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None
 def _layers(existing: tuple[int, ...]) -> list[int]:
     first = first_layers(existing)
     usual = ", ".join(map(str, first))
-    text = st.text_input(
-        "Layers", placeholder=usual, key=LAYERS, bind=_BOUND, width=240, help=f"Such as 0-3, 14; at most {MOST_PLANES}"
-    )
+    with st.container(width=240):
+        text = written(LAYERS, "Layers", usual, f"Such as 0-3, 14; at most {MOST_PLANES}")
     try:
         layers = parse_layers(text, existing) if text.strip() else first
     except BadSettings as error:
@@ -67,7 +64,7 @@ def _layers(existing: tuple[int, ...]) -> list[int]:
 
 
 def _named(plane: Plane) -> pd.DataFrame:
-    return explore.named_neuron(plane.neurons)
+    return card.named_neuron(plane.neurons)
 
 
 def _show_cell(plane: Plane, cells: list, neurons: IONeurons, threshold: float) -> None:
@@ -103,8 +100,8 @@ def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
 def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, words: str, key: str) -> None:
     places = tables.strongest_first(neurons, places)
 
-    def write_file() -> str:
-        return tables.neurons_table(neurons, classes, places).to_csv(index=False)
+    def write_file() -> bytes:
+        return tables.neurons_csv(tables.neurons_table(neurons, classes, places))
 
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {tables.MOST_ROWS} shown)" if len(places) > tables.MOST_ROWS else ""
@@ -114,14 +111,4 @@ def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, w
             key=f"download_{key}", on_click="ignore",
         )  # fmt: skip
     table = tables.neurons_table(neurons, classes, places[: tables.MOST_ROWS])
-    show_html(tables.neurons_html(table, page.address()), key, on_neuron=_go)
-
-
-def _go(neuron: str) -> None:
-    """A callback cannot leave the page; the run after it does."""
-    st.session_state[_GO] = neuron
-
-
-def leave_for_neuron() -> None:
-    if neuron := st.session_state.pop(_GO, None):
-        st.switch_page(page.NEURON_PAGE, query_params=page.address(neuron=neuron))
+    show_html(tables.neurons_html(table, page.address()), key)

@@ -1,49 +1,34 @@
 """Parts of the search page: its controls, which write the query into the address, and what was found."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core import query as keys
 from gluscope_core import search_words as words
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import GluscopeError
-from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available
 from gluscope_core.query import Firing, Order, Query, Range, parse
-from gluscope_core.schema import LAYER, NEURON, TOKENS_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
-from gluscope_core.search import Found, metrics_of
-from gluscope_core.search_table import results_csv, results_html, results_json, top_tokens
+from gluscope_core.schema import NEURON, TOKENS_TABLE, VOCAB_TABLE
+from gluscope_core.search import Found
 from gluscope_core.token_search import Lexicon, TokenMatch
-from gluscope_core.ui.neuron import token_texts
-from gluscope_core.ui.page import COMPARE_PAGE, DATASET, address
+from gluscope_core.ui.page import DATASET, address
 from gluscope_core.ui.state import write
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role, Vector
+from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role
 
-PAGE, PER_PAGE = "page", 50
+PAGE = "page"
+"""Key of the address."""
 _FOREIGN = {DATASET, "revision", NEURON, PAGE}
 """Parameters of the address that are no part of a query."""
 _ANY = ""
 _TWO_ABREAST = "@media (max-width:640px){.st-key-query .stColumn{min-width:calc(50% - 1rem)}}"
 """On narrow screens, so that the results are not far down."""
-
-
-@st.cache_resource(max_entries=40, show_spinner=False)
-def _column(_dataset: Dataset, version: str, name: str) -> pd.DataFrame:  # noqa: ARG001
-    return _dataset.neurons([name])
-
-
-def read_columns(dataset: Dataset) -> Callable[[tuple[str, ...]], pd.DataFrame]:
-    """Columns of all neurons, each read once for all searches."""
-    version = dataset.manifest.sha256
-    return lambda names: pd.concat([_column(dataset, version, name) for name in names], axis=1)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -228,84 +213,3 @@ def show_nothing(query: Query, found: Found, token: str) -> None:
     st.info(escaped(words.why_nothing(query, found.alone, token)))
     loosened = words.to_loosen(query, found.without, token)
     _links([(text, query.without(key).params()) for key, text in loosened], "loosen")
-
-
-def show_found(query: Query, found: Found, dataset: Dataset, token: str) -> None:
-    """One page of it; the whole as files."""
-    total = len(found.neurons)
-    pages = -(-total // PER_PAGE)
-    number = min(max(_page_number(), 1), pages)
-    shown = found.neurons.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
-    ids = [NeuronId(int(layer), int(neuron)) for layer, neuron in shown[[LAYER, NEURON]].itertuples(index=False)]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = escaped("; ".join(words.phrases(query, token).values()))
-        order = escaped(words.sorted_by(query.order, with_token=bool(query.token)))
-        st.markdown(f"**{total:,} neuron{'s' * (total != 1)}**: {said}; {order}", width="stretch")
-        _turn(number, pages)
-        _files(query, found, dataset)
-        listed = address(view="list", ids=",".join(map(str, ids)))
-        st.page_link(COMPARE_PAGE, label="as a list", query_params=listed, icon=":material/compare:")
-
-    weights = dataset.manifest.weights
-    if query.token and weights:
-        st.caption(
-            f"Each of a token's lists holds at most its {weights.top_neurons} strongest neurons: not all there are."
-        )
-
-    def link(neuron: NeuronId) -> str:
-        case = query.fires.case.code if query.fires and query.fires.case else None
-        return f"neuron?{urlencode(address(neuron=str(neuron), case=case))}"
-
-    show_html(
-        f'<div class="scrolls">{results_html(shown, metrics_of(query), link, _tokens(dataset, ids))}</div>', "results"
-    )
-
-
-def _tokens(dataset: Dataset, neurons: list[NeuronId]) -> dict[NeuronId, dict[Vector, list[str]]]:
-    if not (dataset.has(WEIGHTS_TABLE.name) and dataset.has(VOCAB_TABLE.name)):
-        return {}
-    return {neuron: _tokens_of(dataset, dataset.manifest.sha256, neuron) for neuron in neurons}
-
-
-@st.cache_resource(max_entries=1_000, show_spinner=False)
-def _tokens_of(_dataset: Dataset, version: str, neuron: NeuronId) -> dict[Vector, list[str]]:  # noqa: ARG001
-    try:
-        return top_tokens(_dataset.weights(*neuron).tokens, token_texts(_dataset))
-    except GluscopeError:
-        return {}  # the neuron's page tells what is wrong
-
-
-def _page_number() -> int:
-    named = st.query_params.get(PAGE, "1")
-    return int(named[:7]) if named.isascii() and named.isdigit() else 1
-
-
-def _turn(number: int, pages: int) -> None:
-    if pages < 2:
-        return
-    for label, to, name in (
-        ("‹", number - 1, "Previous page"),
-        (f"{number:,} of {pages:,}", 0, ""),
-        ("›", number + 1, "Next page"),
-    ):
-        if not name:
-            st.markdown(label, width="content")
-            continue
-        st.button(
-            label, key=f"turn_{name}", help=name, type="tertiary", disabled=not 1 <= to <= pages,
-            on_click=write, args=(PAGE, str(to), "1"),
-        )  # fmt: skip
-
-
-def _files(query: Query, found: Found, dataset: Dataset) -> None:
-    """Written when they are asked for."""
-    name = f"{dataset.manifest.model.id.replace('/', '_')}_search"
-    kinds: dict[str, Callable[[], bytes]] = {
-        "CSV": lambda: results_csv(found.neurons),
-        "JSON": lambda: results_json(found.neurons, query, dataset.manifest),
-    }
-    for kind, write_file in kinds.items():
-        st.download_button(
-            kind, write_file, f"{name}.{kind.lower()}", key=f"download_{kind}", on_click="ignore", type="tertiary",
-            help="All that was found", icon=":material/download:",
-        )  # fmt: skip

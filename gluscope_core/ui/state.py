@@ -1,6 +1,7 @@
 """Widgets whose state is in the address: what the address says is shown, what is chosen is written to it."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
@@ -49,22 +50,42 @@ def written(key: str, label: str, placeholder: str, help_text: str) -> str:
     )
 
 
-def slide(key: str, label: str, default: float, help_text: str) -> float:
-    """A share from 0 to 1."""
+def slide(
+    key: str, label: str, default: float, help_text: str | None = None, *,
+    low: float = 0.0, high: float = 1.0, step: float = 0.05, form: str | None = None, width: int = 320,
+) -> float:  # fmt: skip
+    """A number between two ends; what the address says beyond them is taken for the nearer end."""
     try:
-        current = min(1.0, max(0.0, float(st.query_params.get(key, default))))
+        named = float(st.query_params.get(key, default))
     except ValueError:
-        current = default
-    st.session_state[f"slide_{key}"] = current
+        named = default
+    st.session_state[f"slide_{key}"] = min(high, max(low, named)) if math.isfinite(named) else default
     return st.slider(
         label,
-        0.0,
-        1.0,
-        step=0.05,
+        low,
+        high,
+        step=step,
+        format=form,
         key=f"slide_{key}",
         help=help_text,
-        width=320,
+        width=width,
         on_change=lambda: write(key, f"{st.session_state[f'slide_{key}']:g}", f"{default:g}"),
+    )
+
+
+def several(key: str, label: str, options: Iterable[str], most: int, placeholder: str) -> list[str]:
+    """Some of many, the first unless the address says others: each a value of the key, none of them an empty one."""
+    options = list(options)
+    default = options[:most]
+    named = st.query_params.get_all(key) if key in st.query_params else default
+    st.session_state[f"several_{key}"] = [option for option in options if option in named][:most]
+
+    def chosen() -> None:
+        now = st.session_state[f"several_{key}"]
+        write_all({key: None if now == default else now or ""})
+
+    return st.multiselect(
+        label, options, key=f"several_{key}", max_selections=most, placeholder=placeholder, on_change=chosen
     )
 
 
@@ -93,17 +114,25 @@ def search(key: str, label: str) -> str:
 
 def write(key: str, value: str | None, default: str = "") -> None:
     """What is as usual is not written."""
-    if value and value != default:
-        st.query_params[key] = value
-    elif key in st.query_params:
-        del st.query_params[key]
+    write_all({key: value if value and value != default else None})
+
+
+def write_all(values: Mapping[str, str | list[str] | None]) -> None:
+    """At once, so that the browser's way back is one step; None takes a key away."""
+    before: dict[str, str | list[str]] = {key: _one_or_more(st.query_params.get_all(key)) for key in st.query_params}
+    after = {key: value for key, value in (before | dict(values)).items() if value is not None}
+    if after != before:
+        st.query_params.from_dict(after)
+
+
+def _one_or_more(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
 
 
 def go_to(key: str) -> Callable[[str], None]:
     """Another neuron; the text that was open belonged to the one before."""
 
     def go(neuron: str) -> None:
-        write(key, neuron)
-        write(OPENED, None)
+        write_all({key: neuron, OPENED: None})
 
     return go

@@ -1,6 +1,7 @@
 """HTML in pages: one component shows what the pure modules write, and tells which link or button was used."""
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -36,3 +37,9 @@ def show_html(
         on_neuron_change=used("neuron", on_neuron),
         on_open_change=used("open", on_open),
     )
+
+
+def leave_for(address: str) -> None:
+    """To another page at once, as a link of the page does it: `st.switch_page` leaves an address behind that was never
+    a page."""
+    show_html(f'<a data-go="now" href="{escape(address)}"></a>', "leave")

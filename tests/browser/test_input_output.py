@@ -15,7 +15,7 @@ def test_from_a_cell_to_its_neurons_to_a_neurons_page(server, page):
     cell.scroll_into_view_if_needed()
     cell.click()
     page.wait_for_url("**cell=depletion.suppression**")
-    listed = page.locator(".listed a[data-neuron]")
+    listed = page.locator(".listed a[data-go]")
     listed.first.wait_for()
     assert listed.count() == int(cell.inner_text().split()[0])
     neuron = listed.first.inner_text()
