@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from compute.budget import windows_bytes
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
 from compute.durable import PROGRESS, commit, complete, locked, remove_work
@@ -21,6 +22,7 @@ from compute.neuron_choice import choose_neurons, neurons_in
 from compute.placement import choose_device
 from compute.progress import say
 from compute.revisit import Revisited, Scope, revisit
+from compute.room import refuse_small_disk
 from compute.rows import packed_windows
 from compute.saved import Work
 from compute.settings import current_environment
@@ -33,13 +35,15 @@ from gluscope_core.errors import BadSettings, ModelRefused, Stopped, TextsUnusab
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, TEXTS_TABLE, WINDOWS_TABLE, Table
-from gluscope_core.vocabulary import LISTS, Field, SignConvention
+from gluscope_core.vocabulary import LISTS, RANDOM_LISTS, TOP_LISTS, Field, SignConvention
 
 STAGE = "examples"
 _AT_ONCE = 64
 """Neurons between two commits. They share texts, and what is done stays done."""
 CHECKPOINT_SHARE = 0.05
 """Of the time that saving what is done may take."""
+_ENTRIES = 32
+"""At most in a list, where a dataset does not say."""
 _WINDOW = 32
 """Where a dataset does not say how wide its windows are."""
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -79,7 +83,7 @@ def examples(config: ExamplesConfig) -> None:
             return
         _refuse_without_lists(dataset, left)
         begun = time.monotonic()
-        task = _prepare(config, dataset, deepest=left[-1].layer)
+        task = _prepare(config, dataset, left)
         loaded = time.monotonic()
         worst = _add_all(task, left)
         remove_work(folder, STAGE)
@@ -101,7 +105,7 @@ def _refuse_without_lists(dataset: Dataset, neurons: list[NeuronId]) -> None:
         )
 
 
-def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
+def _prepare(config: ExamplesConfig, dataset: Dataset, neurons: list[NeuronId]) -> _Task:
     manifest = dataset.manifest
     source = find_model_of(manifest, config.model, config.revision)
     loaded = load_config(source)
@@ -116,8 +120,21 @@ def _prepare(config: ExamplesConfig, dataset: Dataset, deepest: int) -> _Task:
         origin.refuse_other_vocabulary(config.texts, source.id, load_tokenizer(source, loaded))
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
-    model = load_model(source, loaded, record, deepest, device)
+    home = config.dataset / PROGRESS / STAGE
+    home.mkdir(parents=True, exist_ok=True)
+    refuse_small_disk(home, _bytes_needed(dataset, neurons, scope))
+    model = load_model(source, loaded, record, neurons[-1].layer, device)
     return _Task(config.dataset, model, texts, scope, record, current_environment(device))
+
+
+def _bytes_needed(dataset: Dataset, neurons: list[NeuronId], scope: Scope) -> float:
+    """The new windows, beside files that are written again whole."""
+    old = (record.bytes for record in dataset.manifest.files_of(WINDOWS_TABLE.name))
+    run = dataset.manifest.run
+    entries = len(TOP_LISTS) * run.top_k + len(RANDOM_LISTS) * run.random_k if run else len(LISTS) * _ENTRIES
+    return max(old, default=0) * len({neuron.layer for neuron in neurons}) + windows_bytes(
+        len(neurons) * entries, scope.window
+    )
 
 
 def _texts(config: ExamplesConfig, dataset: Dataset) -> TokenTexts:
