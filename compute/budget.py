@@ -57,8 +57,13 @@ def budget_of(plan: Plan) -> Budget:
         flops=_flops(plan, lengths.sum(), (lengths**2).sum()),
         observed_bytes=8.0 * neurons * lengths.sum(),
         state_bytes=float(plan.state_bytes * len(run.layers)),
-        dataset_bytes=_COMPRESSED * entries * (run.window * _BYTES_OF_TOKEN + _BYTES_OF_ENTRY),
+        dataset_bytes=windows_bytes(entries, run.window),
     )
+
+
+def windows_bytes(entries: int, window: int) -> float:
+    """On disk, of so many entries of lists."""
+    return _COMPRESSED * entries * (window * _BYTES_OF_TOKEN + _BYTES_OF_ENTRY)
 
 
 def _flops(plan: Plan, tokens: float, squared: float) -> float:

@@ -42,6 +42,7 @@ class Checkpoint:
             raise ResumeRefused(
                 f"{self.home} holds part {found.shard} of a run, not {shard}: give each part an --out of its own"
             )
+        self._saved.tidy()
         return found.settings
 
     def begin_again(self, settings: Settings, shard: Shard) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from compute.budget import windows_bytes
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
 from compute.durable import PROGRESS, commit, complete, locked, remove_work
@@ -22,6 +23,7 @@ from compute.neuron_choice import choose_neurons, neurons_in
 from compute.placement import choose_device
 from compute.progress import say
 from compute.revisit import Revisited, Scope, revisit
+from compute.room import refuse_small_disk
 from compute.rows import packed_windows
 from compute.saved import Work
 from compute.settings import current_environment
@@ -33,12 +35,14 @@ from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, Sto
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, WINDOWS_TABLE, Table
-from gluscope_core.vocabulary import LISTS, Field
+from gluscope_core.vocabulary import LISTS, RANDOM_LISTS, TOP_LISTS, Field
 
 _AT_ONCE = 64
 """Neurons between two commits. They share texts, and what is done stays done."""
 CHECKPOINT_SHARE = 0.05
 """Of the time that saving what is done may take."""
+_ENTRIES = 32
+"""At most in a list, where a dataset does not say."""
 _WINDOW = 32
 """Where a dataset does not say how wide its windows are."""
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -86,7 +90,7 @@ def _add_missing(config: ExamplesConfig, home: Home) -> None:
         return
     _refuse_without_lists(dataset, home.listed_in, left)
     begun = time.monotonic()
-    task = _prepare(config, home, deepest=left[-1].layer)
+    task = _prepare(config, home, left)
     loaded = time.monotonic()
     worst = _add_all(task, left)
     remove_work(home.windows_in, STAGE)
@@ -108,7 +112,7 @@ def _refuse_without_lists(dataset: Dataset, table: str, neurons: list[NeuronId])
         )
 
 
-def _prepare(config: ExamplesConfig, home: Home, deepest: int) -> _Task:
+def _prepare(config: ExamplesConfig, home: Home, neurons: list[NeuronId]) -> _Task:
     manifest = home.lists().manifest
     source = find_model_of(manifest, config.model, config.revision)
     loaded = load_config(source)
@@ -123,10 +127,20 @@ def _prepare(config: ExamplesConfig, home: Home, deepest: int) -> _Task:
         origin.refuse_other_vocabulary(config.texts, source.id, load_tokenizer(source, loaded))
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
-    model = load_model(source, loaded, record, deepest, device)
+    refuse_small_disk(home.windows_in, _bytes_needed(manifest, neurons, scope))
+    model = load_model(source, loaded, record, neurons[-1].layer, device)
     if not home.is_ours:
         home.begin(record, load_tokenizer(source, loaded), scope.window)
     return _Task(home, model, texts, scope, record, current_environment(device))
+
+
+def _bytes_needed(manifest: Manifest, neurons: list[NeuronId], scope: Scope) -> float:
+    """The new windows, beside files that are written again whole."""
+    old = (record.bytes for record in manifest.files_of(WINDOWS_TABLE.name))
+    run = manifest.run
+    entries = len(TOP_LISTS) * run.top_k + len(RANDOM_LISTS) * run.random_k if run else len(LISTS) * _ENTRIES
+    rewritten = max(old, default=0) * len({neuron.layer for neuron in neurons})
+    return rewritten + windows_bytes(len(neurons) * entries, scope.window)
 
 
 def _refuse_other_texts(manifest: Manifest, texts: TokenTexts, folder: Path) -> None:

@@ -57,9 +57,14 @@ class Saved:
         hashes = {name: sha256_of(folder / name) for name in files}
         write_record(self._marker, Marker(done, folder.name, hashes))
         reached(Step.CHECKPOINT_MARKED)
-        for other in self.home.glob("state-*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Removes what is not marked."""
+        marker = self.marker()
+        for folder in self.home.glob("state-*"):
+            if marker is None or folder.name != marker.folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def load(self, marker: Marker, name: str) -> dict[str, Tensor]:
         path = self.home / marker.folder / name

@@ -52,7 +52,8 @@ class FullDisk:
         real = getattr(place, name)
 
         def asking(*given: Any, **named: Any) -> Any:
-            self._ask(name)
+            if name != "mkdir" or not Path(given[0]).is_dir():  # what is there needs no room
+                self._ask(name)
             return real(*given, **named)
 
         patch.setattr(place, name, asking)

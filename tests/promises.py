@@ -28,12 +28,76 @@ class Promise:
 
 PROMISES = (
     Promise(
-        "Killed anywhere, the same command resumes, and the result has the same bytes",
+        "Killed anywhere, or out of room, a stage goes on with the same command, to the same bytes",
         ("test_kill",),
     ),
     Promise(
+        "SIGINT and SIGTERM save what is done, and the message holds the command that goes on",
+        (
+            "test_stopping",
+            "test_texts_stage::test_stopped_by_a_signal_and_repeated_gives_the_same_bytes",
+            "test_weights_faults::test_weights_that_are_stopped_go_on",
+            "test_weights_faults::test_weights_stopped_in_the_pass_over_layers_begin_it_anew",
+            "test_weights_faults::test_examples_that_are_stopped_go_on",
+            "test_weights_faults::test_publish_that_is_stopped_sends_the_rest",
+        ),
+    ),
+    Promise(
         "A wrong resume is refused, and what differs is named",
-        ("test_refusals::test_other_settings_are_named", "test_refusals::test_other_model_and_texts_are_named"),
+        (
+            "test_refusals::test_other_settings_are_named",
+            "test_refusals::test_what_no_flag_says_is_named_too",
+            "test_refusals::test_other_model_and_texts_are_named",
+            "test_refusals::test_an_unfinished_analysis_of_weights_with_other_settings",
+        ),
+    ),
+    Promise(
+        "Texts of another vocabulary, or altered since, are refused",
+        ("test_refusals::test_texts_of_another_vocabulary", "test_refusals::test_texts_that_were_altered"),
+    ),
+    Promise(
+        "One process works in a folder, and a lock dies with its process",
+        (
+            "test_durable::test_a_lock_keeps_others_out_and_dies_with_its_process",
+            "test_refusals::test_two_at_work_in_one_folder",
+            "test_refusals::test_a_lock_that_a_crash_left_locks_nobody_out",
+        ),
+    ),
+    Promise(
+        "What cannot be analysed is refused before any weights are read",
+        ("test_refusals::test_models_that_cannot_be_analysed",),
+    ),
+    Promise(
+        "A disk that is too small is refused before the work",
+        (
+            "test_room::test_a_disk_that_is_too_small_is_refused_before_anything_is_computed",
+            "test_weights_faults::test_small_disks_are_refused_before_the_work",
+        ),
+    ),
+    Promise(
+        "A full disk ends a stage cleanly, at whichever write: nothing half-written is taken for whole",
+        ("test_full_disk",),
+    ),
+    Promise(
+        "A flipped bit or a cut end is reported, in every kind of file, or changes nothing that is read",
+        ("test_flips",),
+    ),
+    Promise(
+        "Values that are not finite numbers are counted, and stay out of lists and sums",
+        (
+            "test_odd_input::test_nonfinite_values_are_counted_and_left_out",
+            "test_weights_faults::test_neurons_whose_weights_are_not_finite",
+            "test_weights_faults::test_tokens_whose_embeddings_are_not_finite",
+        ),
+    ),
+    Promise(
+        "Out of memory halves the batch, then fails clearly",
+        ("test_room::test_batches_are_halved_until_they_fit", "test_room::test_one_text_that_does_not_fit_is_said"),
+    ),
+    Promise("A clock that jumps changes nothing", ("test_weights_faults::test_a_clock_that_jumps",)),
+    Promise(
+        "Publishing goes on where it failed, and sends nothing twice",
+        ("test_publish::test_cut_off_at_any_commit_it_sends_the_rest",),
     ),
 )
 

@@ -44,7 +44,7 @@ def test_killed_at_random_times_and_at_each_step(config, model, hub, tmp_path, h
     reports = json.loads(done.stdout.splitlines()[-1])
     for name, report in reports.items():
         assert report["killed"] >= settings["kills"][name]
-        assert report["differing"] == [], name
+        assert report["differing"] == [], (name, report["differing"])
         assert report["fooled"] == [], name
     assert len({published(hub, name) for name in hub.repos}) == ("publish" in reports)
     reached = {step for report in reports.values() for step in report["steps"]}

@@ -1,6 +1,7 @@
 """What `run` refuses, naming what and why."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,43 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import LlamaModel
 
+import compute.weights
+from compute.checkpoint import Checkpoint
 from compute.cli import main
-from compute.durable import locked
+from compute.config import ExamplesConfig, MergeConfig, PublishConfig, TextsConfig, WeightsConfig
+from compute.durable import LOCK_NAME, PROGRESS, locked
+from compute.examples import examples
+from compute.merge import merge
 from compute.options import Shard
+from compute.publish import publish
 from compute.run import run
+from compute.texts import texts
+from compute.weights import weights
 from gluscope_core.errors import (
     BadSettings,
+    DatasetNotFound,
     FolderBusy,
     ModelRefused,
     ResumeRefused,
     TextsUnusable,
 )
-from tests.conftest import odd_texts, write_texts
+from tests.conftest import contents, odd_texts, write_texts
+from tests.test_texts_stage import DOCUMENTS, jsonl
+from tests.test_texts_stage import model as letters  # noqa: F401
 
 
-@pytest.mark.parametrize(
+@pytest.fixture(scope="module")
+def begun(config, tmp_path_factory) -> Path:
+    """A run that was cut off before it wrote its dataset."""
+    out = tmp_path_factory.mktemp("begun") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("compute.run.write_dataset", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(replace(config, out=out, checkpoint_share=1.0))
+    return out
+
+
+OTHER_SETTINGS = (
     ("change", "named"),
     [
         ({"sign_convention": "raw"}, "run.sign_convention was <SignConvention.ALIGNED"),
@@ -41,10 +64,115 @@ from tests.conftest import odd_texts, write_texts
         ({"dtype": "bfloat16"}, "model.dtype"),
     ],
 )
-def test_other_settings_are_named(config, finished, change, named):
-    with pytest.raises(ResumeRefused) as refusal:
-        run(replace(config, out=finished, **change))
-    assert named in str(refusal.value)
+
+
+@pytest.mark.parametrize(*OTHER_SETTINGS)
+def test_other_settings_are_named(config, finished, begun, change, named, record_property):
+    for folder in (finished, begun):
+        before = contents(folder)
+        with pytest.raises(ResumeRefused) as refusal:
+            run(replace(config, out=folder, **change))
+        assert named in str(refusal.value)
+        assert contents(folder) == before
+    record_property("settings changed", 1)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "old"),
+    [
+        ("model", "revision", "a" * 40),
+        ("model", "fingerprint", "b" * 64),
+        ("texts", "fingerprint", "c" * 64),
+        ("texts", "revision", "d" * 40),
+        ("run", "batch_plan", "e" * 64),
+        ("run", "layers", (0, 1)),
+        ("environment", "torch", "1.0"),
+        ("environment", "device", "cuda"),
+        (None, "format_version", 0),
+    ],
+)
+def test_what_no_flag_says_is_named_too(config, begun, tmp_path, part, name, old, record_property):
+    """As if the unfinished run had had another."""
+    shutil.copytree(begun, tmp_path / "out")
+    checkpoint = Checkpoint(tmp_path / "out" / PROGRESS)
+    settings, shard = checkpoint.identity().settings, checkpoint.identity().shard
+    changed = {name: old} if part is None else {part: replace(getattr(settings, part), **{name: old})}
+    checkpoint.begin_again(replace(settings, **changed), shard)
+    said = f"{name if part is None else f'{part}.{name}'} was {old!r}, is "
+    with pytest.raises(ResumeRefused, match=re.escape(said)):
+        run(replace(config, out=tmp_path / "out"))
+    record_property("settings changed", 1)
+
+
+def test_an_unfinished_analysis_of_weights_with_other_settings(finished, model_folder, tmp_path, monkeypatch):
+    shutil.copytree(finished, tmp_path / "out")
+    config = WeightsConfig(dataset=tmp_path / "out", model=str(model_folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(compute.weights, "_write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            weights(config)
+    for change, named in (({"top_tokens": 3}, "top_tokens was 16, is 3"), ({"parts": ("roles",)}, "parts was")):
+        with pytest.raises(ResumeRefused, match=rf"choice\.{named}.*Repeat that command, or remove"):
+            weights(replace(config, **change))
+    weights(config)
+
+
+def test_texts_of_another_vocabulary(config, letters, tmp_path):  # noqa: F811
+    """The ids would fit."""
+    (tmp_path / "source.jsonl").write_bytes(jsonl(DOCUMENTS[:9]))
+    texts(TextsConfig(str(tmp_path / "source.jsonl"), letters, tmp_path / "texts", max_length=20))
+    shutil.copytree(letters, tmp_path / "other")
+    swapped = (tmp_path / "other" / "tokenizer.json").read_text().replace('"a"', '"Z"')
+    (tmp_path / "other" / "tokenizer.json").write_text(swapped)
+    given = replace(config, model=str(tmp_path / "other"), texts=tmp_path / "texts", out=tmp_path / "out")
+    with pytest.raises(TextsUnusable, match="tokenised by letters, whose vocabulary is not that of other: run `texts`"):
+        run(given)
+    run(replace(given, texts=tmp_path / "texts" / "texts_000.parquet"))  # as they are
+    run(replace(given, model=letters, out=tmp_path / "out2"))
+    run(replace(given, model=config.model, out=tmp_path / "out3"))  # without a tokenizer nobody knows
+
+
+def test_texts_that_were_altered(config, letters, tmp_path):  # noqa: F811
+    (tmp_path / "source.jsonl").write_bytes(jsonl(DOCUMENTS[:9]))
+    writing = TextsConfig(str(tmp_path / "source.jsonl"), letters, tmp_path / "texts", max_length=20)
+    texts(writing)
+    write_texts(tmp_path / "texts" / "texts_000.parquet", [[1, 2, 3]])
+    for act in (lambda: run(replace(config, texts=tmp_path / "texts", out=tmp_path / "out")), lambda: texts(writing)):
+        with pytest.raises(TextsUnusable, match="not as it was written: remove the folder and repeat `texts`"):
+            act()
+
+
+STAGES = {
+    "run": lambda at, config: run(replace(config, out=at)),
+    "merge": lambda at, _: merge(MergeConfig((at / "part",), at)),
+    "weights": lambda at, config: weights(WeightsConfig(dataset=at, model=config.model, parts=())),
+    "examples": lambda at, config: examples(ExamplesConfig(at, ("0.1",), model=config.model)),
+    "publish": lambda at, _: publish(PublishConfig(at, "some/one")),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_two_at_work_in_one_folder(config, finished, tmp_path, stage):
+    shutil.copytree(finished, tmp_path / "out")
+    with (
+        locked(tmp_path / "out"),
+        pytest.raises(FolderBusy, match="in use by another process: wait for it, or stop it"),
+    ):
+        STAGES[stage](tmp_path / "out", config)
+
+
+@pytest.mark.parametrize("stage", ["run", "weights", "examples"])
+def test_a_lock_that_a_crash_left_locks_nobody_out(config, finished, tmp_path, stage):
+    shutil.copytree(finished, tmp_path / "out")
+    (tmp_path / "out" / LOCK_NAME).touch()
+    STAGES[stage](tmp_path / "out", config)
+    assert not (tmp_path / "out" / LOCK_NAME).exists()
+
+
+@pytest.mark.parametrize("stage", ["weights", "examples", "publish"])
+def test_a_folder_that_is_not_there(config, tmp_path, stage):
+    with pytest.raises(DatasetNotFound, match="does not exist"):
+        STAGES[stage](tmp_path / "nowhere", config)
 
 
 def test_other_model_and_texts_are_named(config, finished, model_folder, tmp_path):
@@ -62,11 +190,6 @@ def test_other_model_and_texts_are_named(config, finished, model_folder, tmp_pat
 def test_a_folder_with_something_else(config, tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ResumeRefused, match="holds something else"):
-        run(replace(config, out=tmp_path))
-
-
-def test_two_runs_in_one_folder(config, tmp_path):
-    with locked(tmp_path), pytest.raises(FolderBusy, match="in use"):
         run(replace(config, out=tmp_path))
 
 
