@@ -9,6 +9,7 @@ import pandas as pd
 from gluscope_core.metrics import Metric
 from gluscope_core.palette import CASE_COLOURS, NEUTRAL, PLAIN_MARK
 from gluscope_core.schema import LAYER
+from gluscope_core.vega import LayerAxis
 from gluscope_core.vocabulary import CASES, Quantity, Stat, stat_column
 
 _OTHER_MARK = "#c2701f"
@@ -74,7 +75,7 @@ def share_by_depth(neurons: pd.DataFrame, column: str, kind: str, name: str, lay
 
 def _placed(found: pd.DataFrame, name: str, layers: int) -> pd.DataFrame:
     found = found.rename_axis(LAYER).reset_index()
-    return found.assign(dataset=name, depth=found[LAYER] / max(1, layers - 1))
+    return found.assign(dataset=name, depth=(found[LAYER] + 0.5) / layers)
 
 
 def depth_chart(found: pd.DataFrame, title: str, y_title: str, *, shares: bool) -> alt.LayerChart | alt.FacetChart:
@@ -85,7 +86,10 @@ def depth_chart(found: pd.DataFrame, title: str, y_title: str, *, shares: bool) 
         legend=alt.Legend(title=None, orient="top", labelLimit=400, symbolType="circle", symbolOpacity=1),
     )
     x = alt.X(
-        "depth:Q", title="relative depth: layer / last layer", axis=alt.Axis(grid=False), scale=alt.Scale(domain=[0, 1])
+        "depth:Q",
+        title=LayerAxis(relative=True, layers=0).title,
+        axis=alt.Axis(grid=False),
+        scale=alt.Scale(domain=[0, 1]),
     )
     figures = alt.Undefined if not shares else "%"
     y = alt.Y("value:Q", title=y_title, axis=alt.Axis(gridOpacity=0.25, format=figures), scale=alt.Scale(zero=shares))

@@ -76,14 +76,15 @@ def density(cells: Grid, look: Look, picked: pd.DataFrame) -> alt.LayerChart:
     ]
     if look.colour_name:
         tooltip.append(_colour_tooltip(data, look, of="mean " if "share" not in data else "mostly "))
+    edges = alt.Scale(zero=False, nice=False, round=True)  # at whole pixels, so that no seam shows between cells
     scale = alt.Scale(type="log", range=[0.18, 1], domain=[1, _most(data)])
     marks = (
         alt.Chart(data)
-        .mark_rect(strokeWidth=0.5)  # so that no background shows between cells
+        .mark_rect()
         .encode(
-            x=alt.X("x_from:Q", axis=x_axis, scale=alt.Scale(zero=False, nice=False)),
+            x=alt.X("x_from:Q", axis=x_axis, scale=edges),
             x2="x_to:Q",
-            y=alt.Y("y_from:Q", axis=y_axis, scale=alt.Scale(zero=False, nice=False)),
+            y=alt.Y("y_from:Q", axis=y_axis, scale=edges),
             y2="y_to:Q",
             opacity=alt.Opacity("count:Q", scale=scale, legend=_counts(data)),
             tooltip=tooltip,
@@ -148,9 +149,8 @@ def _positions(look: Look) -> tuple[alt.X, alt.Y]:
 
 
 def _colour(data: pd.DataFrame, look: Look, *, cells: bool = False) -> dict[str, Any]:
-    """Cells have an outline of their own colour, so that no background shows between them."""
     if look.colour_name is None:
-        return {"color": alt.value(PLAIN_MARK), **({"stroke": alt.value(PLAIN_MARK)} if cells else {})}
+        return {"color": alt.value(PLAIN_MARK)}
     held = set(data["colour"].dropna())
     present = [name for name in _KIND_COLOURS if name in held]
     if pd.api.types.is_numeric_dtype(data["colour"]):
@@ -161,9 +161,7 @@ def _colour(data: pd.DataFrame, look: Look, *, cells: bool = False) -> dict[str,
         legend = alt.Legend(title=look.colour_name, orient="top", columns=3, labelLimit=240, symbolOpacity=1)
         field, scale = "colour:N", alt.Scale(domain=present, range=[_KIND_COLOURS[name] for name in present])
     found: dict[str, Any] = {"color": alt.Color(field, scale=scale, legend=legend)}
-    if cells:
-        found["stroke"] = alt.Stroke(field, scale=scale, legend=None)
-    elif field.endswith("N"):
+    if not cells and field.endswith("N"):
         forms = ["triangle-up" if name.startswith(_ATYPICAL) else "circle" for name in present]
         found["shape"] = alt.Shape(field, scale=alt.Scale(domain=present, range=forms), legend=legend)
     return found

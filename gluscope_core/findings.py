@@ -64,6 +64,8 @@ class Outcome:
     chart: Spec | None = None
     data: pd.DataFrame | None = None
     """Of the chart, where it does not hold its own."""
+    square: bool = False
+    """Both axes of the chart are cosines."""
     links: tuple[Link, ...] = ()
 
 

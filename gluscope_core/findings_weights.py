@@ -145,6 +145,7 @@ def _no_prototypes(evidence: Evidence) -> Outcome | None:
         f"Rule: fewer than 1 % beyond {_BULK:g}. Cosines are in the coordinates that the dataset's manifest records.",
         plane_chart(plane.drawn, _TAU, f"Layer {layer}", plane.neurons.head(0)),
         plane.drawn,
+        square=True,
         links=(Link(f"Layer {layer} beside others", INPUT_OUTPUT_PAGE, {"layers": str(layer)}),),
     )
 

@@ -7,6 +7,7 @@ from gluscope_core.palette import NEUTRAL, PLAIN_MARK
 from gluscope_core.schema import LAYER
 from gluscope_core.vega import (
     ATYPICAL,
+    COLUMNS_OF_KINDS,
     LABEL_COLOUR,
     LayerAxis,
     Spec,
@@ -28,7 +29,7 @@ def composition_chart(found: pd.DataFrame, axis: LayerAxis) -> Spec:
     top = shown.groupby(LAYER)["share"].cumsum()
     shown = shown.assign(top=top, bottom=top - shown["share"], atypical=shown["class"].str.startswith(ATYPICAL))
     typical = [name for name in names if not name.startswith(ATYPICAL)]
-    legend = {"title": None, "orient": "bottom", "columns": 3, "labelLimit": 260, "values": typical}
+    legend = {"title": None, "orient": "bottom", "columns": COLUMNS_OF_KINDS, "labelLimit": 260, "values": typical}
     marks = {
         "data": records(axis.placed(shown)),
         "mark": {"type": "bar"},

@@ -95,9 +95,11 @@ _COSINE_COLOUR: Spec = {
 }
 
 
-def _plane_axis(side: str, field: str) -> Spec:
+def _plane_axis(side: str, field: str, *, at_pixels: bool = False) -> Spec:
+    """`at_pixels` for cells, so that no seam shows between them."""
     axis = {"title": _SIDES[side], "grid": False, "tickCount": 5}
-    return {"field": field, "type": "quantitative", "scale": {"domain": [-1, 1], "nice": False}, "axis": axis}
+    scale = {"domain": [-1, 1], "nice": False, **({"round": True} if at_pixels else {})}
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": axis}
 
 
 def _points(data: pd.DataFrame) -> Spec:
@@ -123,14 +125,13 @@ def _cells() -> Spec:
     opacity: Spec = {"field": "count", "type": "quantitative", "scale": {"type": "log", "range": [0.25, 1]}}
     return {
         "params": [{"name": PICK, "select": {"type": "point", "fields": ["cell"], "clear": "dblclick"}}],
-        "mark": {"type": "rect", "strokeWidth": 0.5},
+        "mark": "rect",
         "encoding": {
-            "x": _plane_axis("x", "x_from"),
+            "x": _plane_axis("x", "x_from", at_pixels=True),
             "x2": {"field": "x_to"},
-            "y": _plane_axis("y", "y_from"),
+            "y": _plane_axis("y", "y_from", at_pixels=True),
             "y2": {"field": "y_to"},
             "color": {**colour, "legend": _cosine_legend("mean cos(w_gate, w_in)")},
-            "stroke": {**colour, "legend": None},
             "opacity": {**opacity, "legend": None},
             "tooltip": tooltip(count=("neurons", ","), colour=("mean cos(w_gate, w_in)", ".3f")),
         },

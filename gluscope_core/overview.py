@@ -7,6 +7,7 @@ from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
 from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
+from gluscope_core.vega import COLUMNS_OF_KINDS
 from gluscope_core.vocabulary import CASES, IOClass, freq_column
 
 _HEIGHT = 260
@@ -77,7 +78,9 @@ def classes_chart(found: pd.DataFrame) -> alt.Chart:
             color=alt.Color(
                 "class:N",
                 scale=alt.Scale(domain=names, range=[TYPICAL_CLASS_COLOURS[kind] for kind in kinds]),
-                legend=alt.Legend(orient="bottom", columns=3, title=None, labelLimit=220),
+                legend=alt.Legend(
+                    orient="bottom", columns=alt.ExprRef(COLUMNS_OF_KINDS["expr"]), title=None, labelLimit=220
+                ),
             ),
             order="order:Q",
             tooltip=["layer:O", "class:N", "neurons:Q", alt.Tooltip("share:Q", format=".2%")],

@@ -14,6 +14,8 @@ Spec = dict[str, Any]
 LABEL_COLOUR = "#858c95"
 """Of text within a chart, readable on light and dark."""
 ATYPICAL = "atypical "
+COLUMNS_OF_KINDS = {"expr": "width < 330 ? 1 : 3"}
+"""Of a legend of classes, which is cut off where three do not fit."""
 PICK = "pick"
 """The selection of what is clicked, in every chart."""
 _GAP = 0.08

@@ -27,7 +27,7 @@ def test_ranges(finished):
 def test_medians_by_depth(with_weights):
     neurons = open_dataset(with_weights).neurons()
     found = metric_by_depth(neurons, find("cos_in_out"), "tiny", 3)
-    assert found["depth"].tolist() == [0, 0.5, 1]
+    assert found["depth"].tolist() == [0.5 / 3, 0.5, 2.5 / 3]
     for layer in range(3):
         values = neurons.loc[neurons["layer"] == layer, "cos_in_out"].astype(float)
         line = found.iloc[layer]

@@ -33,6 +33,8 @@ from gluscope_core.vocabulary import CASES, freq_column
 
 IDS = "ids"
 """Key of the address."""
+_NO_OTHER_FILE = "<style>.st-key-list button[aria-label^='Download as CSV']{display:none}</style>"
+"""The table's own file would hold notes as formulas; those beside it do not, and can be opened again."""
 _COLUMNS = (LAYER, NEURON, *map(freq_column, CASES), NeuronColumn.IO_CLASS, NeuronColumn.ROLE)
 
 
@@ -98,7 +100,9 @@ def neuron_list(dataset: Dataset) -> None:
         if not state.entries:
             st.info("Paste neurons, or open a list that was exported. Notes and tags can be written into its table.")
             return
-        _edit(state, dataset)
+        with st.container(key="list"):
+            _edit(state, dataset)
+        st.html(_NO_OTHER_FILE)
         _save(state, dataset)
 
 

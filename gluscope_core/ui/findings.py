@@ -61,7 +61,8 @@ def show(finding: Finding, evidence: Evidence) -> None:
         st.caption(outcome.caveat)
     with picture if outcome.chart else words:
         if outcome.chart:
-            st.vega_lite_chart(outcome.data, outcome.chart, key=f"chart_{finding.key}", alt=finding.title)
+            slot = st.columns([3, 1])[0] if outcome.square else st.container()
+            slot.vega_lite_chart(outcome.data, outcome.chart, key=f"chart_{finding.key}", alt=finding.title)
         with st.container(horizontal=True, gap="small"):
             for link in outcome.links:
                 st.page_link(
