@@ -43,8 +43,8 @@ BUNDLED = ROOT / "datasets" / "smollm2-135m-instruct"
 WRITTEN = ROOT / "build" / "reading"
 LAYERS, WIDTH = 2, 11008
 PER_LIST, WINDOW, SAMPLES = 16, 32, 1024
-DISTINCT = 265
-"""Of a neuron's 288 windows, as in the mean of SmolLM2's."""
+DISTINCT = 288
+"""Of a neuron's 288 windows: the most there can be. SmolLM2's neurons have 265 in the mean."""
 NEURONS_READ, DELAY = 200, 0.1
 ID = "generated/olmo-7b"
 _AT_ONCE = 256

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import GluscopeError, JoinRefused
+from gluscope_core.errors import DatasetDamaged, GluscopeError, JoinRefused
 from gluscope_core.joined import JoinedDataset, why_not_joined
 from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.original.dataset import OriginalDataset, is_original
@@ -18,8 +18,11 @@ WEIGHTS_FOLDER, TEXTS_FOLDER, EXAMPLES_FOLDER = "weights", "texts", "examples"
 
 
 def original_in(folder: Path) -> bool:
-    """Whether a folder holds the original's files."""
-    return folder.is_dir() and not (folder / MANIFEST_NAME).exists() and is_original(Folder(folder))
+    """Whether a folder holds the original's files, or damaged ones that may have been: who opens it is told which."""
+    try:
+        return folder.is_dir() and not (folder / MANIFEST_NAME).exists() and is_original(Folder(folder))
+    except DatasetDamaged:
+        return True
 
 
 def original_at(place: Place) -> Dataset | None:

@@ -197,7 +197,7 @@ class Table:
 
 NEURONS_TABLE = Table("neurons", NEURONS, rows_per_group=50_000)
 EXAMPLES_TABLE = Table("examples", EXAMPLES, rows_per_group=1_000)
-WINDOWS_TABLE = Table("windows", WINDOWS, rows_per_group=4)
+WINDOWS_TABLE = Table("windows", WINDOWS, rows_per_group=3)
 SAMPLES_TABLE = Table("samples", SAMPLES, rows_per_group=32)
 WEIGHTS_TABLE = Table("weights", WEIGHTS, rows_per_group=32)
 TOKENS_TABLE = Table("tokens", TOKENS, rows_per_group=64, keyed_by_neuron=False)

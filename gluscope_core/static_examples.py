@@ -14,6 +14,7 @@ from gluscope_core.neuron_view import NeuronView
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity, freq_column
+from gluscope_core.windows_words import how_to_compute
 
 _KEPT = (Quantity.GATE, Quantity.IN, Quantity.ACT)
 """post is the product of the last two."""
@@ -120,5 +121,5 @@ def _why_none(view: NeuronView, case: Case) -> str:
 
 
 def _how_to_get_windows(view: NeuronView) -> str:
-    command = f"python -m compute examples DIR --neurons {view.id}"
-    return f"<p>The texts around these examples are not in the dataset: <code>{command}</code> computes them.</p>"
+    commands = ", then ".join(f"<code>{escape(each)}</code>" for each in how_to_compute(view))
+    return f"<p>The texts around these examples are not in the dataset; this computes them: {commands}.</p>"

@@ -165,7 +165,7 @@ def test_a_dataset_without_windows_samples_or_weights(finished, tmp_path):
     keep_rows(tmp_path / "copy", "samples", lambda *_: False)
     page = written(tmp_path / "copy")
     assert "compute weights" in page
-    assert "compute examples DIR --neurons 1.3" in page
+    assert "compute examples copy --neurons 1.3" in page
     assert "No tokens were sampled" in page
     assert re.search(r"position [0-9]+", page)
     keep_rows(tmp_path / "copy", "examples", lambda layer, _: layer == 0)

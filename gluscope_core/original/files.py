@@ -36,7 +36,7 @@ def _footer_of(place: Place, name: str) -> bytes:
     tail = place.tail(name, _USUAL_FOOTER)
     length = footer_length(tail, _MOST_FOOTER)
     if length is None:
-        raise OSError(f"{name} is not a whole parquet file")
+        raise OSError("not a whole parquet file")
     needed = length + TAIL
     return (tail if len(tail) >= needed else place.tail(name, needed))[-needed:]
 
@@ -54,15 +54,16 @@ class ParquetFiles:
 
     @cached_property
     def _footers(self) -> list[bytes]:
-        return [self.guard(lambda name=name: _footer_of(self._place, name)) for name in self._names]
+        return [self.guard(lambda name=name: _footer_of(self._place, name), name) for name in self._names]
 
     @cached_property
     def _metadata(self) -> list[pq.FileMetaData]:
-        return [self.guard(lambda footer=footer: parse_footer(footer)) for footer in self._footers]
+        named = zip(self._footers, self._names, strict=True)
+        return [self.guard(lambda footer=footer: parse_footer(footer), name) for footer, name in named]
 
     @cached_property
     def schema(self) -> pa.Schema:
-        return self.guard(self._metadata[0].schema.to_arrow_schema)
+        return self.guard(self._metadata[0].schema.to_arrow_schema, self._names[0])
 
     @property
     def fingerprint(self) -> str:
@@ -82,7 +83,10 @@ class ParquetFiles:
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 if wanted is None or wanted(first, rows):
-                    yield self.guard(lambda n=number, g=group: self._open(n).read_row_group(g, self._have(n, columns)))
+                    yield self.guard(
+                        lambda n=number, g=group: self._open(n).read_row_group(g, self._have(n, columns)),
+                        self._names[number],
+                    )
                 first += rows
 
     def row(self, number: int, columns: Sequence[str]) -> pa.Table:
@@ -95,7 +99,7 @@ class ParquetFiles:
         """Some rows that a row is among, and the number of the first."""
         first, kept, names = self._last or (0, None, ())
         if kept is None or names != tuple(columns) or not first <= number < first + kept.num_rows:
-            first, kept = self.guard(lambda: self._rows_around(number, columns))
+            first, kept = self._rows_around(number, columns)
             self._last = first, kept, tuple(columns)
         return first, kept
 
@@ -107,12 +111,19 @@ class ParquetFiles:
                 if number >= first + rows:
                     first += rows
                     continue
-                batches = self._open(file).iter_batches(_ROWS_AT_ONCE, [group], self._have(file, columns))
-                for batch in batches:
-                    if number < first + batch.num_rows:
-                        return first, pa.Table.from_batches([batch])
-                    first += batch.num_rows
+                skip, rows = self.guard(
+                    lambda f=file, g=group, n=number - first: self._some_rows(f, g, n, columns), self._names[file]
+                )
+                return first + skip, rows
         raise DatasetDamaged(f"{self._place.name} has no row {number}: fetch its files again")
+
+    def _some_rows(self, file: int, group: int, number: int, columns: Sequence[str]) -> tuple[int, pa.Table]:
+        first = 0
+        for batch in self._open(file).iter_batches(_ROWS_AT_ONCE, [group], self._have(file, columns)):
+            if number < first + batch.num_rows:
+                return first, pa.Table.from_batches([batch])
+            first += batch.num_rows
+        raise OSError(f"no row {number} in group {group}")
 
     def _open(self, number: int) -> pq.ParquetFile:
         return pq.ParquetFile(self._place.whole(self._names[number]), metadata=self._metadata[number])
@@ -121,8 +132,10 @@ class ParquetFiles:
         known = set(self._metadata[number].schema.to_arrow_schema().names)
         return [name for name in columns if name in known]
 
-    def guard(self, read: Callable[[], _Read]) -> _Read:
+    def guard(self, read: Callable[[], _Read], name: str | None = None) -> _Read:
+        """`name` is the file's that is read, where it is one."""
         try:
             return read()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DatasetDamaged(f"{self._place.name} cannot be read ({error}): fetch its files again") from error
+            where = self._place.name if name is None else self._place.locate(name)
+            raise DatasetDamaged(f"{where} cannot be read ({error}): {self._place.remedy}") from error

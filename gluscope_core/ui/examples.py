@@ -25,6 +25,7 @@ from gluscope_core.ui.neuron import token_texts, where_data_would_be
 from gluscope_core.ui.state import OPENED, choose, search, switch, write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, freq_column
+from gluscope_core.windows_words import how_to_compute
 
 CASE, QUANTITY, KIND, EVERY, FIND = "case", "quantity", "list", "all", "find"
 _EXPLANATIONS = {
@@ -128,10 +129,8 @@ def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
 def _say_how_to_compute_windows(view: NeuronView) -> None:
     with_texts = view.dataset.has(TEXTS_TABLE.name)
     here = "Here are the values and whole texts." if with_texts else "Here are the values and the texts' numbers."
-    st.info(
-        f"The activations around these examples are not in the dataset: `python -m compute examples "
-        f"{view.dataset.name} --neurons {view.id} --texts …` computes them. {here}"
-    )
+    commands = ", then ".join(f"`{each}`" for each in how_to_compute(view))
+    st.info(f"The activations around these examples are not in the dataset; this computes them: {commands}. {here}")
 
 
 def opened(view: NeuronView, shown: list[Example]) -> Opened | None:
