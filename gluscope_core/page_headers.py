@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gluscope_core.footer_columns import Chunk, FooterColumns
+
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Kinds of page."""
 _OF_DICTIONARY = (2, 8)
@@ -44,24 +46,23 @@ class _Page:
 
 
 def check_unpacked(
-    metadata: pq.FileMetaData, groups: Iterable[int], names: Sequence[str] | None, file: BinaryIO
+    schema: pq.ParquetSchema, chunks: FooterColumns, groups: Iterable[int], names: Sequence[str] | None, file: BinaryIO
 ) -> None:
     """Raises where some columns of row groups (None: all) would take more memory than they may."""
     wanted = None if names is None else set(names)
-    leaves = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+    leaves = [schema.column(number) for number in range(len(schema))]
     unpacked = stored = 0
     for group in groups:
-        row_group = metadata.row_group(group)
         for number, leaf in enumerate(leaves):
             if wanted is None or leaf.path.partition(".")[0] in wanted:
-                chunk = row_group.column(number)
-                unpacked += _size_of_chunk(chunk, leaf, row_group.num_rows, file)
-                stored += chunk.total_compressed_size
+                chunk = chunks.chunk(group, number)
+                unpacked += _size_of_chunk(chunk, leaf, chunks.rows[group], file)
+                stored += chunk.stored
         if unpacked > ALLOWED + MOST_TIMES * stored:
             raise Implausible(f"{stored:,} bytes of it unpack to {unpacked:,} or more")
 
 
-def _size_of_chunk(chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, rows: int, file: BinaryIO) -> int:
+def _size_of_chunk(chunk: Chunk, leaf: pq.ColumnSchema, rows: int, file: BinaryIO) -> int:
     values = size = longest = 0
     for page in _pages(chunk, file):
         if page.kind == _DICTIONARY:
@@ -70,8 +71,8 @@ def _size_of_chunk(chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, rows: i
             continue
         values += page.values
         size += _size_of_page(page, leaf, longest)
-    if values != chunk.num_values or values < rows or (values > rows and not leaf.max_repetition_level):
-        raise Implausible(f"{chunk.path_in_schema} has {values} values for {rows} rows, and says {chunk.num_values}")
+    if values != chunk.values or values < rows or (values > rows and not leaf.max_repetition_level):
+        raise Implausible(f"column {leaf.path} has {values} values for {rows} rows, and says {chunk.values}")
     return size
 
 
@@ -87,12 +88,8 @@ def _size_of_page(page: _Page, leaf: pq.ColumnSchema, longest: int) -> int:
     return page.unpacked + page.values * (width + _LEVELS * (leaf.max_repetition_level > 0))
 
 
-def _pages(chunk: pq.ColumnChunkMetaData, file: BinaryIO) -> Iterator[_Page]:
-    dictionary = chunk.dictionary_page_offset
-    at = chunk.data_page_offset if not dictionary else min(dictionary, chunk.data_page_offset)
-    end = at + chunk.total_compressed_size
-    if at < 0:
-        raise Implausible("a column begins before the file")
+def _pages(chunk: Chunk, file: BinaryIO) -> Iterator[_Page]:
+    at, end = chunk.start, chunk.stop
     for _ in range(_MOST_PAGES):
         if at >= end:
             return
