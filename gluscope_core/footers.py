@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gluscope_core.footer_check import check_footer
+from gluscope_core.footer_columns import FooterColumns, Unsound
 
 _MAGIC = b"PAR1"
 TAIL = 8
@@ -39,14 +39,16 @@ def end_of(path: Path, length: int) -> bytes:
         return file.read(length)
 
 
-def parse_footer(footer: bytes) -> pq.FileMetaData:
-    """Raises OSError, an Arrow error or ValueError where it cannot be parsed, or could not be asked for its columns."""
-    check_footer(footer[:-TAIL])
-    return pq.read_metadata(pa.BufferReader(_MAGIC + footer))
+def parse_footer(footer: bytes, groups: FooterColumns | None = None) -> pq.FileMetaData:
+    """For reading rows; of what lies where, `columns_of` tells."""
+    metadata = pq.read_metadata(pa.BufferReader(_MAGIC + footer))
+    groups = groups or columns_of(footer)
+    if metadata.num_row_groups != len(groups.rows) or any(
+        groups.columns(group) != metadata.num_columns for group in range(metadata.num_row_groups)
+    ):
+        raise Unsound("its footer has row groups of other columns")  # Arrow would end the process when asked for one
+    return metadata
 
 
-def span_of(metadata: pq.FileMetaData, group: int) -> tuple[int, int]:
-    """Where the pages of a row group begin and end in the file."""
-    columns = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-    starts = [min(each.dictionary_page_offset or each.data_page_offset, each.data_page_offset) for each in columns]
-    return min(starts), max(start + each.total_compressed_size for start, each in zip(starts, columns, strict=True))
+def columns_of(footer: bytes) -> FooterColumns:
+    return FooterColumns(footer[:-TAIL])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from gluscope_core.footer_columns import Chunk, FooterColumns
 
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Kinds of page."""
@@ -20,8 +21,8 @@ _MOST_OF_DICTIONARY = 2**24
 """Bytes; who writes one ends it at a sixteenth of that."""
 _USUAL_HEADER, _LONGEST_HEADER = 512, 2**17
 _CODECS = ("zstd", "snappy", "gzip", "brotli", "lz4_raw")
-_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
-_STRINGS, _FIXED = "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"
+_NARROWEST = 4
+"""Bytes in which a file has numbers of fewer."""
 _LEVELS = 4
 """Bytes of a list's value beside its own: where lists begin and end."""
 ALLOWED, MOST_TIMES = 64 * 2**20, 32
@@ -30,6 +31,16 @@ ALLOWED, MOST_TIMES = 64 * 2**20, 32
 
 class Implausible(OSError):
     """Why pages are not as anybody writes them."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What there is to know of a column."""
+
+    name: str
+    width: int | None
+    """Bytes of a value; None of strings, which have as many as they have."""
+    repeated: bool
 
 
 @dataclass(frozen=True)
@@ -43,56 +54,65 @@ class _Page:
     """Where its content begins."""
 
 
+def leaves_of(schema: pa.Schema) -> list[Leaf]:
+    """In the order of a file's columns, of the kinds that tables here have: values, and lists of values."""
+    return [_leaf_of(field) for field in schema]
+
+
+def _leaf_of(field: pa.Field) -> Leaf:
+    repeated = pa.types.is_list(field.type)
+    kind = field.type.value_type if repeated else field.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return Leaf(field.name, None, repeated)
+    if not pa.types.is_primitive(kind):
+        raise Implausible(f"column {field.name} is of a kind that no table has: {field.type}")
+    return Leaf(field.name, max(_NARROWEST, kind.bit_width // 8), repeated)
+
+
 def check_unpacked(
-    metadata: pq.FileMetaData, groups: Iterable[int], names: Sequence[str] | None, file: BinaryIO
+    leaves: Sequence[Leaf], chunks: FooterColumns, groups: Iterable[int], names: Sequence[str] | None, file: BinaryIO
 ) -> None:
     """Raises where some columns of row groups (None: all) would take more memory than they may."""
     wanted = None if names is None else set(names)
-    leaves = [metadata.schema.column(number) for number in range(metadata.num_columns)]
     unpacked = stored = 0
     for group in groups:
-        row_group = metadata.row_group(group)
         for number, leaf in enumerate(leaves):
-            if wanted is None or leaf.path.partition(".")[0] in wanted:
-                chunk = row_group.column(number)
-                unpacked += _size_of_chunk(chunk, leaf, row_group.num_rows, file)
-                stored += chunk.total_compressed_size
+            if wanted is None or leaf.name in wanted:
+                chunk = chunks.chunk(group, number)
+                unpacked += _size_of_chunk(chunk, leaf, chunks.rows[group], file)
+                stored += chunk.stored
         if unpacked > ALLOWED + MOST_TIMES * stored:
             raise Implausible(f"{stored:,} bytes of it unpack to {unpacked:,} or more")
 
 
-def _size_of_chunk(chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, rows: int, file: BinaryIO) -> int:
+def _size_of_chunk(chunk: Chunk, leaf: Leaf, rows: int, file: BinaryIO) -> int:
     values = size = longest = 0
     for page in _pages(chunk, file):
         if page.kind == _DICTIONARY:
             size += page.unpacked
-            longest = _longest(page, file) if leaf.physical_type == _STRINGS else 0
+            longest = _longest(page, file) if leaf.width is None else 0
             continue
         values += page.values
         size += _size_of_page(page, leaf, longest)
-    if values != chunk.num_values or values < rows or (values > rows and not leaf.max_repetition_level):
-        raise Implausible(f"{chunk.path_in_schema} has {values} values for {rows} rows, and says {chunk.num_values}")
+    if values != chunk.values or values < rows or (values > rows and not leaf.repeated):
+        raise Implausible(f"column {leaf.name} has {values} values for {rows} rows, and says {chunk.values}")
     return size
 
 
-def _size_of_page(page: _Page, leaf: pq.ColumnSchema, longest: int) -> int:
-    if leaf.physical_type != _STRINGS:
-        width = leaf.length if leaf.physical_type == _FIXED else _WIDTHS[leaf.physical_type]
+def _size_of_page(page: _Page, leaf: Leaf, longest: int) -> int:
+    if leaf.width is not None:
+        width = leaf.width
     elif page.encoding in _OF_DICTIONARY:
         width = longest + _LEVELS
     elif page.encoding == _UNBOUNDED:
         raise Implausible("a page of strings is in an encoding that is not read")
     else:
         width = _LEVELS
-    return page.unpacked + page.values * (width + _LEVELS * (leaf.max_repetition_level > 0))
+    return page.unpacked + page.values * (width + _LEVELS * leaf.repeated)
 
 
-def _pages(chunk: pq.ColumnChunkMetaData, file: BinaryIO) -> Iterator[_Page]:
-    dictionary = chunk.dictionary_page_offset
-    at = chunk.data_page_offset if not dictionary else min(dictionary, chunk.data_page_offset)
-    end = at + chunk.total_compressed_size
-    if at < 0:
-        raise Implausible("a column begins before the file")
+def _pages(chunk: Chunk, file: BinaryIO) -> Iterator[_Page]:
+    at, end = chunk.start, chunk.stop
     for _ in range(_MOST_PAGES):
         if at >= end:
             return

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gluscope_core.errors import ColumnMissing, DatasetDamaged
-from gluscope_core.footers import parse_footer, span_of
+from gluscope_core.footers import columns_of, parse_footer
 from gluscope_core.ids import NeuronId
 from gluscope_core.kept import Kept
 from gluscope_core.manifest import FileRecord
-from gluscope_core.page_headers import Implausible, check_unpacked
+from gluscope_core.page_headers import Implausible, check_unpacked, leaves_of
 from gluscope_core.places import Place
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, STRIKING_TABLE, TABLES, TEXTS_TABLE, VOCAB_TABLE
 
@@ -42,9 +42,11 @@ class TableFile:
         self._kept = kept if kept is not None else kept_groups()
         footer = self._guard(self._verified_footer)
         self.footer_bytes = len(footer)
-        self.metadata = self._guard(lambda: parse_footer(footer))
+        self._chunks = self._guard(lambda: columns_of(footer))
+        self.metadata = self._guard(lambda: parse_footer(footer, self._chunks))
         # `metadata.schema` refers back to the metadata: what is no longer kept would wait for a collection of garbage.
         self._schema: pa.Schema = self._guard(lambda: self._open(pa.BufferReader(footer)).schema_arrow)
+        self._leaves = self._guard(lambda: leaves_of(self._schema))
         self._check_columns()
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -83,7 +85,7 @@ class TableFile:
         """The row at a place in the file, reading only its row group."""
         first = 0
         for group in range(self.metadata.num_row_groups):
-            rows = self.metadata.row_group(group).num_rows
+            rows = self._chunks.rows[group]
             if first <= row < first + rows:
                 return self._kept_group(group).slice(row - first, 1)
             first += rows
@@ -92,14 +94,14 @@ class TableFile:
     def _source(self, group: int) -> Path | BinaryIO:
         if read_whole(self.record):
             return self.place.whole(self.record.path)
-        start, stop = span_of(self.metadata, group)
+        start, stop = self._chunks.span(group)
         if not 0 <= start <= stop <= min(self.record.bytes, start + _MOST_OF_GROUP):
             raise Implausible(f"row group {group} lies from byte {start} to {stop}")
         return self.place.span(self.record.path, start, stop)
 
     def _check_unpacked(self, source: Path | BinaryIO, groups: Iterable[int], names: list[str] | None = None) -> None:
         with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
-            check_unpacked(self.metadata, groups, names, file)
+            check_unpacked(self._leaves, self._chunks, groups, names, file)
 
     def _open(self, source: Path | BinaryIO | pa.BufferReader) -> pq.ParquetFile:
         return pq.ParquetFile(source, metadata=self.metadata, page_checksum_verification=True)
@@ -150,12 +152,12 @@ class TableFile:
 
     def _bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Two ids that no row of the group lies outside of; a group that spans layers says little of its neurons."""
-        layer, neuron = (self.metadata.row_group(group).column(i).statistics for i in range(2))
-        if not all(each is not None and each.has_min_max and isinstance(each.min, int) for each in (layer, neuron)):
+        layer, neuron = (self._guard(lambda column=column: self._chunks.chunk(group, column)) for column in range(2))
+        if layer.low is None or layer.high is None or neuron.low is None or neuron.high is None:
             raise DatasetDamaged(f"{self.where}: row group {group} does not say which neurons it has: {_AGAIN}")
-        if layer.min != layer.max:
-            return (layer.min, 0), (layer.max, 2**31 - 1)
-        return (layer.min, neuron.min), (layer.max, neuron.max)
+        if layer.low != layer.high:
+            return (layer.low, 0), (layer.high, 2**31 - 1)
+        return (layer.low, neuron.low), (layer.high, neuron.high)
 
     def _guard(self, read: Callable[[], _Read]) -> _Read:
         try:

@@ -1,47 +1,86 @@
-"""What a parquet footer says of its columns, checked before Arrow is asked: what it cannot take ends the process.
+"""Where the columns of a parquet file lie, and their extremes, read from the footer without Arrow's help.
 
-Arrow's Python classes let no C++ exception through that `RowGroupMetaData.column`, or `statistics` of a column, throws:
-an encrypted column, or extremes that are too short, abort the whole server."""
+Arrow's Python classes let no C++ exception through that `FileMetaData.row_group`, `RowGroupMetaData.column`, or
+`statistics` and `compression` of a column throw: a footer made for it ends the process. What reads rows does not."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-_ROW_GROUPS, _COLUMNS, _META, _CRYPTO, _TYPE, _STATISTICS = 4, 1, 3, 8, 1, 12
-_SIZES = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}
-"""Bytes of an extreme by physical type; strings have any."""
-_EXTREMES = (1, 2, 5, 6)
+_ROW_GROUPS, _COLUMNS, _ROWS, _META = 4, 1, 3, 3
+_VALUES, _STORED, _DATA, _DICTIONARY, _STATISTICS = 5, 7, 9, 11, 12
+_MAX, _MIN = 5, 6
+"""Numbers of fields: in the file, a row group and a column; what holds of the column as a whole; its extremes."""
 _BYTE, _DOUBLE, _STRING, _LIST, _SET, _STRUCT = 3, 7, 8, 9, 10, 12
 _BOOLEANS, _NUMBERS = (1, 2), (4, 5, 6)
 """Kinds of value in Thrift's compact protocol; a boolean is said by its kind."""
 _NUMBER = rb"[\x80-\xff]{0,9}+[\x00-\x7f]"
 _MOST_DEEP, _MOST_SHAPES, _FEW = 32, 4, 16
+_INT32 = 4
 
 
 class Unsound(OSError):
     """Why a footer is not as any program writes it."""
 
 
-def check_footer(footer: bytes) -> None:
-    """Raises where asking Arrow for a column would end the process."""
-    try:
-        _Footer(footer).check()
-    except IndexError as error:
-        raise Unsound("its footer is cut off") from error
+@dataclass(frozen=True)
+class Chunk:
+    """A column of a row group."""
+
+    start: int
+    stored: int
+    """Bytes in the file."""
+    values: int
+    low: int | None
+    high: int | None
+    """Extremes, where they are said, of a column of int32."""
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.stored
 
 
-class _Footer:
+class FooterColumns:
     """Walks through Thrift's compact protocol: numbers of any length, strings, lists and structs.
 
     Row groups are many and alike. Of a column that was walked through, `_shapes` keeps a pattern in which numbers and
-    extremes may be others: what it matches is as sound, and takes a tenth of the time."""
+    extremes may be others: what it matches ends where walking would end, and takes a tenth of the time."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw, self._at = raw, 0
+    def __init__(self, footer: bytes) -> None:
+        """Without length and magic."""
+        self._raw, self._at = footer, 0
         self._free: list[tuple[int, int, bytes]] = []
         """Where numbers, and the bytes of extremes, stand in a column, and what else may stand there."""
         self._shapes: dict[int, list[re.Pattern[bytes]]] = {}
+        self._begins: list[list[int]] = []
+        """By row group, where its columns stand in the footer."""
+        self.rows: list[int] = []
+        """By row group."""
+        try:
+            self._walk()
+        except IndexError as error:
+            raise Unsound("its footer is cut off") from error
 
-    def check(self) -> None:
+    def columns(self, group: int) -> int:
+        return len(self._begins[group])
+
+    def chunk(self, group: int, column: int) -> Chunk:
+        self._at = self._begins[group][column]
+        found = self._column()
+        start, dictionary = found.get(_DATA), found.get(_DICTIONARY)
+        stored, values = found.get(_STORED), found.get(_VALUES)
+        _must(start is not None and stored is not None and values is not None)
+        starts = [each for each in (start, dictionary) if each]
+        chunk = Chunk(min(starts, default=0), stored or 0, values or 0, found.get(-_MIN), found.get(-_MAX))
+        _must(chunk.start >= 0 and chunk.stored >= 0 and chunk.values >= 0)
+        return chunk
+
+    def span(self, group: int) -> tuple[int, int]:
+        """Where the pages of a row group begin and end in the file."""
+        chunks = [self.chunk(group, column) for column in range(self.columns(group))]
+        return min((each.start for each in chunks), default=0), max((each.stop for each in chunks), default=0)
+
+    def _walk(self) -> None:
         for number, kind in self._fields():
             if number == _ROW_GROUPS:
                 groups = self._structs(kind)
@@ -51,14 +90,21 @@ class _Footer:
                 self._skip(kind)
 
     def _row_group(self, *, learns: bool) -> None:
+        rows, begins = -1, []
         for number, kind in self._fields():
             if number == _COLUMNS:
                 for column in range(self._structs(kind)):
-                    self._column_of_known_shape(column, learns=learns)
+                    begins.append(self._at)
+                    self._pass_column(column, learns=learns)
+            elif number == _ROWS and kind in _NUMBERS:
+                rows = self._signed()
             else:
                 self._skip(kind)
+        _must(rows >= 0)
+        self.rows.append(rows)
+        self._begins.append(begins)
 
-    def _column_of_known_shape(self, column: int, *, learns: bool) -> None:
+    def _pass_column(self, column: int, *, learns: bool) -> None:
         shapes = self._shapes.setdefault(column, [])
         for shape in shapes:
             if (match := shape.match(self._raw, self._at)) is not None:
@@ -76,38 +122,35 @@ class _Footer:
             at = end
         return re.compile(b"".join([*parts, re.escape(self._raw[at : self._at])]), re.DOTALL)
 
-    def _column(self) -> None:
-        known = False
+    def _column(self) -> dict[int, int]:
+        """Numbers by their fields, extremes by those of fields made negative."""
+        found: dict[int, int] = {}
         for number, kind in self._fields():
-            _must(number != _CRYPTO)
-            if number == _META:
-                _must(kind == _STRUCT)
-                known = True
-                self._meta()
+            if number == _META and kind == _STRUCT:
+                self._meta(found)
             else:
                 self._skip(kind)
-        _must(known)
+        return found
 
-    def _meta(self) -> None:
-        physical = None
+    def _meta(self, found: dict[int, int]) -> None:
         for number, kind in self._fields():
-            if number == _TYPE:
-                _must(kind in _NUMBERS and physical is None)
-                physical = self._signed()
-            elif number == _STATISTICS:
-                _must(kind == _STRUCT and physical is not None)
-                self._statistics(_SIZES.get(physical or 0))
+            if number == _STATISTICS and kind == _STRUCT:
+                self._statistics(found)
+            elif kind in _NUMBERS:
+                begin = self._at
+                found[number] = self._signed()
+                self._free.append((begin, self._at, _NUMBER))
             else:
                 self._skip(kind)
 
-    def _statistics(self, size: int | None) -> None:
+    def _statistics(self, found: dict[int, int]) -> None:
         for number, kind in self._fields():
-            if number not in _EXTREMES:
+            if kind != _STRING:
                 self._skip(kind)
                 continue
-            _must(kind == _STRING)
             length = self._varint()
-            _must(size in (None, length))
+            if number in (_MIN, _MAX) and length == _INT32:
+                found[-number] = int.from_bytes(self._raw[self._at : self._at + length], "little", signed=True)
             self._free.append((self._at, self._at + length, b".{%d}" % length))
             self._pass(length)
 
@@ -173,4 +216,4 @@ class _Footer:
 
 def _must(is_so: bool) -> None:  # noqa: FBT001
     if not is_so:
-        raise Unsound("its footer describes a column as no program writes it")
+        raise Unsound("its footer describes its columns as no program does")
