@@ -70,8 +70,8 @@ def test_one_neuron_reads_one_row_group(finished, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("reads a whole file"))
     dataset = open_dataset(finished)
     dataset.examples(2, 9)
-    assert read == [2]  # neurons 8 to 11 of layer 2
-    assert pq.ParquetFile(finished / "windows/layer_002.parquet").metadata.row_group(2).num_rows == 4
+    assert read == [3]  # neurons 9 to 11 of layer 2
+    assert pq.ParquetFile(finished / "windows/layer_002.parquet").metadata.row_group(3).num_rows == 3
 
 
 def test_rows_are_found_in_files_that_span_layers(finished, copy):
