@@ -105,6 +105,11 @@ def test_a_note_is_written_into_the_table(server, page):
     table.wait_for()
     page.wait_for_timeout(1_500)
     box = table.bounding_box()
+    page.mouse.move(box["x"] + 210, box["y"] + 54)
+    page.locator("[data-testid=stElementToolbar] button[aria-label^=Search]").wait_for()
+    exports = page.locator("[data-testid=stElementToolbar] button[aria-label^='Download as CSV']")
+    assert exports.count() == 1
+    assert not exports.is_visible()  # notes may be formulas
     page.mouse.dblclick(box["x"] + 210, box["y"] + 54)
     page.locator("textarea.gdg-input").wait_for()
     page.keyboard.type("mine", delay=50)
