@@ -72,6 +72,7 @@ PROMISES = (
         (
             "test_room::test_a_disk_that_is_too_small_is_refused_before_anything_is_computed",
             "test_weights_faults::test_small_disks_are_refused_before_the_work",
+            "test_texts_stage::test_a_disk_that_is_too_small_for_texts",
         ),
     ),
     Promise(

@@ -65,7 +65,7 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("step", [step for step in Step if "checkpoint" not in step])
+@pytest.mark.parametrize("step", [step for step in Step if "checkpoint" not in step and step is not Step.SENT])
 def test_a_commit_that_is_stopped_completes_or_never_began(folder, monkeypatch, step):
     def stop(now: Step) -> None:
         if now is step:

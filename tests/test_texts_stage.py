@@ -26,7 +26,7 @@ from compute.sources import open_source
 from compute.texts import texts
 from compute.token_texts import ORIGIN_NAME, TextsOrigin, read_texts
 from gluscope_core import errors, open_dataset
-from gluscope_core.errors import BadSettings, ResumeRefused, TextsUnusable
+from gluscope_core.errors import BadSettings, DiskTooSmall, ResumeRefused, TextsUnusable
 from tests.conftest import VOCAB, contents, tiny_llama
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJ.,é\n"
@@ -286,6 +286,12 @@ def test_refusals(config, tmp_path, capsys):
     command = ["texts", str(config.source), "--model", config.model, "--out", str(tmp_path / "g"), "--tokens", "0"]
     assert main(command) == 2
     assert "--tokens 0" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_too_small_for_texts(config, monkeypatch):
+    monkeypatch.setattr("compute.room.shutil.disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    with pytest.raises(DiskTooSmall, match=r"has room for 100 bytes, and this takes about .*: choose a folder"):
+        texts(config)
 
 
 def test_a_source_that_has_changed_is_another(config):
