@@ -15,10 +15,10 @@ from gluscope_core.ui.page import NEURON_PAGE, SEARCH_PAGE, address, page_datase
 dataset = page_dataset()
 manifest = dataset.manifest
 
-st.title(manifest.model.id)
-st.caption(summary_of(manifest))
+st.title(escaped(manifest.model.id))
+st.caption(escaped(summary_of(manifest)))
 if manifest.remarks:
-    st.caption(" ".join(manifest.remarks))
+    st.caption(escaped(" ".join(manifest.remarks)))
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     wanted = st.text_input(

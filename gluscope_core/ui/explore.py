@@ -18,6 +18,7 @@ from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
 from gluscope_core.pairs import Colouring, Plain, parse_layers, placed
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
+from gluscope_core.spreadsheet import csv_bytes
 from gluscope_core.ui import page, state
 from gluscope_core.ui.view import show_html
 
@@ -181,7 +182,7 @@ def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {_MOST_ROWS:,} shown)" if len(table) > _MOST_ROWS else ""
         st.markdown(f"**{len(table):,} neurons selected**{first}. Select a row for its card.", width="stretch")
-        csv, name = table.to_csv(index=False), f"{choices.x.key}-{choices.y.key}.csv"
+        csv, name = csv_bytes(table), f"{choices.x.key}-{choices.y.key}.csv"
         st.download_button("CSV", csv, name, "text/csv", icon=":material/download:")
     shown = table.head(_MOST_ROWS)
     st.dataframe(

@@ -14,6 +14,7 @@ from gluscope_core.io_plane import MOST_PLANES, Plane, first_layers, plane_chart
 from gluscope_core.io_statistics import IONeurons, chosen, contingency
 from gluscope_core.markdown import code, escaped
 from gluscope_core.pairs import parse_layers
+from gluscope_core.spreadsheet import csv_bytes
 from gluscope_core.ui import explore, page
 from gluscope_core.ui.state import write
 from gluscope_core.ui.view import show_html
@@ -103,8 +104,8 @@ def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
 def _show_neurons(neurons: IONeurons, classes: np.ndarray, places: np.ndarray, words: str, key: str) -> None:
     places = tables.strongest_first(neurons, places)
 
-    def write_file() -> str:
-        return tables.neurons_table(neurons, classes, places).to_csv(index=False)
+    def write_file() -> bytes:
+        return csv_bytes(tables.neurons_table(neurons, classes, places))
 
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {tables.MOST_ROWS} shown)" if len(places) > tables.MOST_ROWS else ""
