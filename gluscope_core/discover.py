@@ -44,7 +44,7 @@ def wanted(name: str, offered: list[Offer]) -> Offer:
     if not any_may_be_opened():
         at_hand = ", ".join(offer.name for offer in offered) or "none"
         raise DatasetNotFound(
-            f"There is no dataset {name} here. Those at hand: {at_hand}. Who runs this dashboard can add one in "
+            f"There is no dataset {name[:200]} here. Those at hand: {at_hand}. Who runs this dashboard can add one in "
             f"{FOLDERS_VARIABLE}, or allow all with {ANY_VARIABLE}"
         )
     return Offer(name, None) if is_hub_id(name) else Offer(name, Path(name))
@@ -60,7 +60,7 @@ def stamp_of(folder: Path) -> float:
         files = [folder / MANIFEST_NAME] if (folder / MANIFEST_NAME).exists() else [folder, *folder.iterdir()]
         beside = [each / MANIFEST_NAME for each in folder.resolve().parent.iterdir() if (each / MANIFEST_NAME).exists()]
         return max(path.stat().st_mtime for path in [*files, *beside])
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL is a ValueError
         return 0
 
 

@@ -2,11 +2,11 @@
 
 import re
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|$~:^-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|$~:^&-])")
 
 
 def escaped(text: str) -> str:
-    """Shown as it is: no link, image or emphasis can come from it."""
+    """Shown as it is: no image, emphasis or link can come from it, but that Streamlit links an address to itself."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 

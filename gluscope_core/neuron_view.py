@@ -16,6 +16,7 @@ from gluscope_core.examples_view import Example, Examples
 from gluscope_core.flip import convert_weights, flip_examples, flip_figures, flip_samples
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
+from gluscope_core.places import is_hub_id
 from gluscope_core.provenance import Source, read_source
 from gluscope_core.schema import LAYER, NEURON, TEXTS_TABLE
 from gluscope_core.unpack import NeuronWeights
@@ -99,7 +100,7 @@ def how_to_get_weights(manifest: Manifest) -> str:
     """The command, as Markdown."""
     if manifest.imported is None:
         return "`python -m compute weights --dataset DIR` computes them."
-    model = manifest.model.id if "/" in manifest.model.id else "M"
+    model = manifest.model.id if is_hub_id(manifest.model.id) else "M"  # else it may be words that a shell would run
     return f"`python -m compute weights --model {model} --out DIR` computes them: put DIR beside this dataset's folder."
 
 

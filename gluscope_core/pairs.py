@@ -1,5 +1,6 @@
 """Two metrics of the chosen neurons, as points or, of many neurons, as cells of a grid with exact counts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ from gluscope_core.metrics import Metric
 from gluscope_core.schema import COSINES, LAYER, NEURON
 
 MOST_POINTS = 10_000
+_LAYERS = re.compile(r"\s{0,9}([0-9]{1,6})\s{0,9}(?:-\s{0,9}([0-9]{1,6})\s{0,9})?")
+_LONGEST_LIST = 2_000
 _COLUMNS, _ROWS = 96, 64
 _FEW = 64
 """Different values, up to which each has its own column or row of cells."""
@@ -164,11 +167,11 @@ def parse_layers(text: str, existing: Sequence[int]) -> list[int]:
     if not text.strip():
         return list(existing)
     chosen: set[int] = set()
-    for part in text.replace("–", "-").split(","):
-        ends = part.strip().split("-")
-        if not all(end.strip().isascii() and end.strip().isdigit() for end in ends) or len(ends) > 2:
+    for part in text[:_LONGEST_LIST].replace("–", "-").split(","):
+        match = _LAYERS.fullmatch(part)
+        if match is None or len(text) > _LONGEST_LIST:
             raise BadSettings(f"{text[:40]!r} names no layers: write them as 0-3, 14")
-        first, last = int(ends[0][:6]), int(ends[-1][:6])
+        first, last = int(match[1]), int(match[2] or match[1])
         chosen |= {layer for layer in existing if first <= layer <= last}
         if first not in existing or last not in existing or first > last:
             have = f"{existing[0]} to {existing[-1]}" if len(existing) == existing[-1] - existing[0] + 1 else existing

@@ -24,7 +24,7 @@ _POINTING, _FIRING = (VECTOR, MATRIX, SIGN), (FIRES, CASE)
 _SIGNS = {"pos": 1, "+": 1, " ": 1, "neg": -1, "-": -1, "−": -1}
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?"
 _RANGE = re.compile(rf"({_NUMBER})?\.\.({_NUMBER})?", re.IGNORECASE)
-_LONGEST_TOKEN = 200
+_LONGEST_TOKEN, _LONGEST_VALUE = 200, 1_000
 
 
 class Firing(StrEnum):
@@ -174,9 +174,9 @@ class _Reader:
         if key not in self._params:
             return default
         try:
-            return read(self._params[key])
+            return read(_not_long(self._params[key]))
         except BadSettings as error:
-            self._problems.append(f"{key}={self._params[key][:60]}: {error}")
+            self._problems.append(f"{key[:60]}={self._params[key][:60]}: {error}")
             return default
 
     def _of_token(self, token: str, keys: tuple[str, ...], read: Callable[[], object]) -> object:
@@ -238,6 +238,13 @@ _KEYS = {TOKEN, *_POINTING, *_FIRING, CLASS, ROLE, LAYERS, TAU, SORT}
 
 def _lacks(what: str, stages: list[str]) -> str:
     return f"{what} not in this dataset: it lacks the stage{'s' * (len(stages) > 1)} {' and '.join(stages)}"
+
+
+def _not_long(text: str) -> str:
+    """Matching what is long takes long."""
+    if len(text) > _LONGEST_VALUE:
+        raise BadSettings(f"at most {_LONGEST_VALUE} characters are expected, here are {len(text):,}")
+    return text
 
 
 def _one(text: str, options: Mapping[str, _Value]) -> _Value:

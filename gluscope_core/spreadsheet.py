@@ -6,6 +6,8 @@ import pandas as pd
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 """Apostrophes before it are marks of ours, or would be taken for such."""
+_LINE = "\r\n"
+"""The standard's; and only what ends lines is quoted in a cell, after which a formula could begin."""
 
 
 def guarded(text: str) -> str:
@@ -20,7 +22,11 @@ def unguarded(text: str) -> str:
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     safe = frame.map(lambda value: guarded(value) if isinstance(value, str) else value) if _has_text(frame) else frame
-    return safe.set_axis([guarded(str(name)) for name in frame.columns], axis=1).to_csv(index=False).encode()
+    return (
+        safe.set_axis([guarded(str(name)) for name in frame.columns], axis=1)
+        .to_csv(index=False, lineterminator=_LINE)
+        .encode()
+    )
 
 
 def _has_text(frame: pd.DataFrame) -> bool:

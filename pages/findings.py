@@ -16,7 +16,7 @@ st.markdown(
     "examples were chosen on SmolLM2-135M, the model of the bundled dataset. One model is no claim about others. Each "
     "link leads to the view, or the neuron, that the figures come from."
 )
-st.caption(page.summary_of(manifest))
+st.caption(escaped(page.summary_of(manifest)))
 with where_data_would_be():
     evidence = parts.evidence_of(dataset)
     for finding in parts.FINDINGS:

@@ -12,10 +12,10 @@ from gluscope_core.ui.page import address, page_dataset, summary_of
 dataset = page_dataset()
 manifest = dataset.manifest
 
-st.title(manifest.model.id)
-st.caption(summary_of(manifest))
+st.title(escaped(manifest.model.id))
+st.caption(escaped(summary_of(manifest)))
 if manifest.remarks:
-    st.caption(" ".join(manifest.remarks))
+    st.caption(escaped(" ".join(manifest.remarks)))
 
 ways_in(dataset)
 

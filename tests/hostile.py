@@ -117,3 +117,43 @@ def in_bounds(*codes: str, limit: int = 6 * 2**30, seconds: int = 30) -> list[tu
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def poison(folder: Path, *, imported: bool = False) -> None:
+    """All words of a dataset are attacks: tokens, texts, sources, and whatever a manifest says in words."""
+    words = [text for text in ATTACKS if text]
+    pieces = [words[number % len(words)] for number in range(61)]
+
+    def of_vocab(rows: pa.Table) -> pa.Table:
+        return pa.table([rows.column(0), pa.array([each.encode() for each in pieces]), pa.array(pieces)],
+                        schema=rows.schema)  # fmt: skip
+
+    def of_texts(rows: pa.Table) -> pa.Table:
+        said = [json.dumps({"place": each, "metadata": {"title": each}}) if number % 2 else each
+                for number, each in enumerate((words * 9)[: rows.num_rows])]  # fmt: skip
+        return pa.table([rows.column(0), rows.column(1), pa.array((words * 9)[: rows.num_rows]), pa.array(said)],
+                        schema=rows.schema)  # fmt: skip
+
+    change_table(folder, "vocab.parquet", of_vocab, store_schema=True)
+    change_table(folder, "texts/texts_000.parquet", of_texts, store_schema=True)
+    everything = " ".join(words)[:900]
+
+    def of_manifest(content: dict[str, Any]) -> None:
+        content["model"] |= dict.fromkeys(
+            ("id", "revision", "quantisation", "architecture", "dtype", "fingerprint"), everything
+        )
+        content["texts"] |= dict.fromkeys(("id", "revision", "licence", "tokenizer", "bos_policy"), everything)
+        content["environment"] |= dict.fromkeys(
+            ("gluscope", "python", "torch", "transformers", "pyarrow", "device"), everything
+        )
+        content["run"]["batch_plan"] = content["texts"]["fingerprint"] = everything
+        content["stages"] = words
+        if content["weights"]:
+            content["weights"]["parts"] = words
+        if imported:
+            run = content.pop("run")
+            kept = {key: run[key] for key in ("sign_convention", "coordinates", "layers", "top_k", "window")}
+            said = {"source": "pages", "files": 3, "fingerprint": everything, "neurons": None, "remarks": words}
+            content |= {"run": None, "imported": kept | said}
+
+    rewrite(folder, of_manifest)

@@ -29,5 +29,5 @@ def test_there_and_back(text):
 def test_a_table_keeps_its_numbers():
     frame = pd.DataFrame({"value": [-1.5, 2.0], "=name": ["-x", "y"], "left": [None, "=z"]})
     content = csv_bytes(frame)
-    assert content == b"value,'=name,left\n-1.5,'-x,\n2.0,y,'=z\n"
+    assert content == b"value,'=name,left\r\n-1.5,'-x,\r\n2.0,y,'=z\r\n"
     assert pd.read_csv(BytesIO(content))["value"].tolist() == [-1.5, 2.0]
