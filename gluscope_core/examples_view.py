@@ -111,6 +111,11 @@ class Examples:
         self._act = act
         self.has_windows = "tokens" in frame
 
+    @property
+    def texts(self) -> list[int]:
+        """The numbers of all texts that examples are of."""
+        return np.unique(self._frame.loc[self._frame["text"].notna(), "text"].to_numpy(np.int64)).tolist()
+
     def bound(self, quantity: Quantity) -> float:
         """The largest magnitude of a quantity in the neuron's examples of it: one scale for all its colours."""
         listed = self._frame.loc[self._frame["quantity"] == quantity.value, "value"].to_numpy(np.float64)

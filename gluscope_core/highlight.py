@@ -76,19 +76,19 @@ class ExamplesHtml:
             ("value", f'<span title="{exact(example.value)}">{number(example.value)}</span>'),
             (
                 "window",
-                f'<span class="before" dir="auto"><span>{before}</span></span><span class="after">{after}</span>',
+                f"<span class=before dir=auto><span>{before}</span></span><span class=after>{after}</span>",
             ),
             ("next", self._next(example)),
             ("from", self._from(example, is_open=is_open)),
         ]
-        row = "".join(f'<span role="cell" class="{name}">{content}</span>' for name, content in cells)
+        row = "".join(f"<span role=cell class={name}>{content}</span>" for name, content in cells)
         full = self._full(example, opened) if opened is not None and is_open else ""
-        return f'<div class="row" role="row"{self.attributes(example)}>{row}</div>{full}'
+        return f"<div class=row role=row{self.attributes(example)}>{row}</div>{full}"
 
     def _window(self, example: Example) -> tuple[str, str]:
         """What precedes the token of interest, and the token with what follows it."""
         if not example.has_window:
-            return "", f'<span class="place">{_position(example)}</span>'
+            return "", f'<span class="place">{position(example)}</span>'
         parts: tuple[list[str], list[str]] = ([], [])
         for piece in self._texts.pieces(example.tokens):
             is_interest = value_at(example, piece) == example.at
@@ -99,11 +99,16 @@ class ExamplesHtml:
         at = value_at(example, piece)
         value = float(example.activations[self._colouring.quantity][at])
         strength = self._colouring.strength(value) if self._is_coloured(example, at) else 0
-        classes = [*("t" * is_interest), *("p" * (strength > 0)), *("n" * (strength < 0))]
         name, focus = ("b", " tabindex=0") if is_interest else ("i", "")
+        attributes = f"{self.colour(strength, is_interest=is_interest)}{self.values(example, at)}{focus}"
+        return f"<{name}{attributes}>{escape(piece.text)}</{name}>"
+
+    def colour(self, strength: int, *, is_interest: bool) -> str:
+        """The attributes of a token by which it is coloured and marked."""
+        classes = [*("t" * is_interest), *("p" * (strength > 0)), *("n" * (strength < 0))]
         style = f" style=--a:{abs(strength)}" if strength else ""
-        attribute = f' class="{" ".join(classes)}"' if classes else ""
-        return f"<{name}{attribute}{style}{self.values(example, at)}{focus}>{escape(piece.text)}</{name}>"
+        named = f'"{" ".join(classes)}"' if len(classes) > 1 else "".join(classes)
+        return (f" class={named}" if classes else "") + style
 
     def values(self, example: Example, at: int) -> str:
         """The attribute of a token that holds its values."""
@@ -131,15 +136,18 @@ class ExamplesHtml:
         )
 
     def _from(self, example: Example, *, is_open: bool) -> str:
-        source = self._sources.get(example.text, Source())
         twins = ""
         if example.twins:
             others = "; ".join(f"text {count(each.text)}: {number(each.value)}" for each in example.twins)
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
-        where = f"{source.full}\n{_position(example)}".strip()
-        short = f" · {escape(source.short)}" if source.short else ""
-        shown = f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>'
+        shown = twins + self.source(example, self._sources.get(example.text, Source()))
         return shown + (self.button(example, is_open=is_open) if self._openable else "")
+
+    def source(self, example: Example, source: Source) -> str:
+        """Where its text comes from, in full where one hovers."""
+        where = f"{source.full}\n{position(example)}".strip()
+        short = f" · {escape(source.short)}" if source.short else ""
+        return f'<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>'
 
     def button(self, example: Example, *, is_open: bool) -> str:
         """It opens the whole text."""
@@ -147,8 +155,6 @@ class ExamplesHtml:
             f'<button data-open="{example.place}" aria-expanded="{str(is_open).lower()}" '
             f'aria-label="{"Close" if is_open else "Open"} text {example.text}">{"×" if is_open else "⤢"}</button>'
         )
-        short = f" · {escape(source.short)}" if source.short else ""
-        return f'{twins}<span class="source" title="{escape(where)}">text {count(example.text)}{short}</span>{button}'
 
     def _full(self, example: Example, opened: Opened) -> str:
         """The whole text; tokens outside the window have no values."""
@@ -191,7 +197,7 @@ def _rank(example: Example, *, lists: bool) -> str:
     return f'<span title="{title}">{100 * example.share:.0f}\u202f%</span>'
 
 
-def _position(example: Example) -> str:
+def position(example: Example) -> str:
     return "position not recorded" if example.position is None else f"position {count(example.position)}"
 
 

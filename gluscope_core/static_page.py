@@ -21,7 +21,7 @@ from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
-from gluscope_core.static_examples import CHOICE_CSS, examples_html
+from gluscope_core.static_examples import CHOICE_CSS, EXAMPLES_CSS, examples_html
 from gluscope_core.svg import chart_svg
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import MATRICES
@@ -100,7 +100,7 @@ def _digest(content: str) -> str:
 @cache
 def _style() -> str:
     parts = [(_PACKAGE / name).read_text(encoding="utf-8") for name in ("view.css", "static_page.css")]
-    return re.sub(r"\s*\n\s*", "\n", "\n".join([*parts, CHOICE_CSS]))
+    return re.sub(r"\s*\n\s*", "\n", "\n".join([*parts, CHOICE_CSS, EXAMPLES_CSS]))
 
 
 @cache

@@ -37,7 +37,7 @@ def test_two_neurons(opened):
     dataset = open_dataset(next(BUNDLED.iterdir()))
     for half, ids in (("a", (1, 1033)), ("b", (9, 255))):
         assert table_html(dataset.neuron(*ids)) in html_of(app, f"table_{half}")
-        assert html_of(app, f"examples_{half}").count('class="row"') > 8
+        assert html_of(app, f"examples_{half}").count("class=row") > 8
     assert "w_out of 1.1033" in html_of(app, "cosines")
     assert "+0.66" in html_of(app, "cosines")
     assert "n = 1,024 tokens of 710 texts" in prose(app)

@@ -63,7 +63,7 @@ def test_everything_is_shown_without_a_click():
     app = opened()
     assert "<h1>1.3</h1>" in html_of(app, "heading")
     assert html_of(app, "table").count("<tr") == 17
-    assert 'class="row"' in html_of(app, "examples")
+    assert "class=row" in html_of(app, "examples")
     assert "w_gate and w_in share" in html_of(app, "tokens")
     assert html_of(app, "related").count("data-neuron") == 24
     assert len(app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")) == 2

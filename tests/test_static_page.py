@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from gluscope_core.examples_view import Choice, collapse
 from gluscope_core.highlight import Colouring, ExamplesHtml
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.neuron_view import NeuronView
+from gluscope_core.provenance import read_source
 from gluscope_core.schema import TABLES, WINDOWS_TABLE
 from gluscope_core.sign_table import table_html
-from gluscope_core.static_examples import StaticExamplesHtml
+from gluscope_core.static_examples import SharedLines, StaticExamplesHtml
 from gluscope_core.static_page import Surroundings, page_html, token_texts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Quantity, SignConvention
 from tests.test_examples import keep_rows
@@ -34,6 +36,7 @@ TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "script", "nav", "div", "section", "figure", "svg"),
     *("figcaption", "path", "rect", "text", "g", "h1", "h2", "h3", "p", "b", "i", "q", "small", "span", "table", "tr"),
     *("thead", "tbody", "td", "th", "ol", "li", "a", "label", "input", "dl", "dt", "dd", "code"),
+    *("details", "summary"),
 }
 
 
@@ -131,7 +134,7 @@ def test_values_of_tokens_are_those_of_the_dashboard(with_weights):
     chosen = lists.chosen(Choice())
     colouring, texts = Colouring(Quantity.POST, lists.bound(Quantity.POST)), token_texts(view.dataset)
     plain = ExamplesHtml(texts, colouring, {}).listing(chosen)
-    static = StaticExamplesHtml(texts, colouring, {}).listing(chosen)
+    static = StaticExamplesHtml(texts, colouring, {}, SharedLines(())).listing(chosen)
     rows = re.findall(r' data-h="([^"]*)"', static)
     assert len(rows) == len(chosen)
     kept = np.concatenate([np.frombuffer(base64.b64decode(row), "<f2").reshape(-1, 3) for row in rows]).astype(float)
@@ -139,7 +142,8 @@ def test_values_of_tokens_are_those_of_the_dashboard(with_weights):
     np.testing.assert_allclose(kept, wanted[:, :3], rtol=6e-3, atol=1e-6)
     np.testing.assert_allclose(kept[:, 1] * kept[:, 2], wanted[:, 3], rtol=6e-3, atol=1e-6)
     tokens = re.compile(r' data-[vh]="[^"]*"|<button.*?</button>')
-    assert tokens.sub("", static) == tokens.sub("", plain)
+    strengths = re.sub(r'class=("?)(t )?([pn])(\d+)"?', r"class=\1\2\3\1 style=--a:\4", tokens.sub("", static))
+    assert strengths == tokens.sub("", plain)
 
 
 def test_the_other_sign_convention(with_weights):
@@ -187,3 +191,16 @@ def test_its_colours_are_the_dashboards():
     for scheme, part in (("light", light), ("dark", dark)):
         for name, variable in names.items():
             assert f"--st-{variable}: {theme[scheme][name]};" in part
+
+
+def test_what_texts_share_of_their_sources_stands_once():
+    """On one of the heaviest pages of the bundled dataset, of which nothing is left out."""
+    dataset, neuron = open_dataset(ROOT / "datasets" / "smollm2-135m-instruct"), NeuronId(8, 141)
+    page = written(dataset.folder, str(neuron))
+    assert len(page.encode()) <= 500_000
+    texts = dataset.examples(*neuron)["text"].unique()[:40]
+    known = {line for text in texts for line in read_source(str(dataset.text(int(text))["source"])).full.splitlines()}
+    assert len(known) > 40
+    assert all(escape(line) in page for line in known)
+    links, places = (set(re.findall(pattern, page)) for pattern in (r"href=#s(\d+)", r"<li id=s(\d+)"))
+    assert links == places

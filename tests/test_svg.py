@@ -50,7 +50,8 @@ def test_every_sample_is_a_point_at_its_place():
     frame.loc[8, "in"] = 0.0
     svg = drawn(density_chart(frame), 440)
     groups = [each for each in svg.iter("g") if each.get("class") == "points"]
-    found = np.array([re.findall(r"[-0-9.]+", path.get("d"))[:2] for group in groups for path in group], float)
+    paths = "".join(path.get("d") for group in groups for path in group)
+    found = np.array(re.findall(r"M([-0-9.]+) ([-0-9.]+)h0", paths), float)
     finite = frame[np.isfinite(frame["gate"])]
     assert len(found) == len(finite)
     for axis, values in enumerate((finite["gate"], -finite["in"])):  # places grow downwards
@@ -58,7 +59,7 @@ def test_every_sample_is_a_point_at_its_place():
         slope, offset = np.polyfit(wanted, places, 1)
         assert slope > 0
         np.testing.assert_allclose(places, slope * wanted + offset, atol=0.06)
-    colours = {group.get("stroke"): len(group) for group in groups}
+    colours = {group.get("stroke"): sum(path.get("d").count("h0") for path in group) for group in groups}
     signs = np.sign(finite[["gate", "in"]].to_numpy())
     for case in CASES:
         assert colours[CASE_COLOURS[case]] == (signs == [case.gate_sign, case.in_sign]).all(axis=1).sum()
