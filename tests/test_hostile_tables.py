@@ -114,7 +114,7 @@ def test_the_bound_is_of_all_groups_together(tmp_path):
     chunks, schema = columns_of(read_footer(tmp_path / "x.parquet")), pq.ParquetFile(tmp_path / "x.parquet").schema
     with (tmp_path / "x.parquet").open("rb") as file:
         check_unpacked(schema, chunks, [0], None, file)
-        assert 10 * 8 * 2**20 > ALLOWED
+        assert ALLOWED < 10 * 8 * 2**20
         with pytest.raises(Implausible, match="unpack to"):
             check_unpacked(schema, chunks, range(10), None, file)
 
@@ -204,7 +204,7 @@ def test_mutated_files(with_weights, tmp_path, how_many, record_property):
     for seed in range(processes):
         folder = shutil.copytree(with_weights, tmp_path / str(seed))
         command = [sys.executable, "-m", "tests.fuzz_driver", str(folder), str(seed), str(tries)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
         assert done.returncode == 0, f"seed {seed}, try {done.stdout.count(chr(10))}: {done.stderr[-3000:]}"
         assert done.stdout.count("refused") > tries // 4
     record_property("mutated parquet files", tries * processes)
