@@ -116,7 +116,7 @@ def find_smollm2() -> Path:
 
 def write_python_topics(model: Path, path: Path) -> None:
     """Python's own help on its language, which every Python carries: enough of it."""
-    tokenizer = AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name)
+    tokenizer = AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name, trust_remote_code=False)
     texts, tokens = [], 0
     for topic in pydoc_data.topics.topics.values():
         if tokens >= TOKENS:

@@ -67,13 +67,13 @@ def resealed(manifest: Manifest, folder: Path, record: FileRecord) -> None:
 READS: dict[str, Callable[[Dataset, Random], object]] = {
     "neurons": lambda dataset, random: (dataset.neurons(), dataset.neuron(1, random.randrange(24))),
     "windows": lambda dataset, random: dataset.examples(1, random.randrange(24)),
-    "examples": lambda dataset, random: dataset.read_table("examples", layer=1).to_pandas(),
+    "examples": lambda dataset, _: dataset.read_table("examples", layer=1).to_pandas(),
     "samples": lambda dataset, random: dataset.samples(1, random.randrange(24)),
     "weights": lambda dataset, random: dataset.weights(1, random.randrange(24)),
     "tokens": lambda dataset, random: dataset.token_neurons(random.randrange(61)),
     "texts": lambda dataset, random: dataset.text(random.randrange(22)),
-    "vocab": lambda dataset, random: dataset.vocab,
-    "striking": lambda dataset, random: dataset.read_table("striking").to_pandas(),
+    "vocab": lambda dataset, _: dataset.vocab,
+    "striking": lambda dataset, _: dataset.read_table("striking").to_pandas(),
 }
 
 

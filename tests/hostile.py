@@ -33,7 +33,7 @@ ATTACKS = (
     "&lt;b&gt;&#x3C;script&#x3E;",
     "<svg/onload=alert(1)>",
     "<!--", "-->", "]]>", "<![CDATA[", "<?php", "<", ">", "&", '"', "'", "`", "\\", "=",
-    "=HYPERLINK(\"http://attacker.invalid\")", "+1", "@SUM(1)", "-2", "\t=1",
+    '=HYPERLINK("http://attacker.invalid")', "+1", "@SUM(1)", "-2", "\t=1",
     "\u202e\u2066\u200f", "\u200b\ufeff", "\x00\x01\x1b[2J\x7f\x85", "\u2028\u2029", "\n", "\r\n", "\t", " ", "",
     "e\u0301" * 9, "\U0001f468\u200d\U0001f469", "\ud800".encode(errors="surrogatepass").decode(errors="replace"),
     "{{7*7}} ${7*7} #{7*7} %s %n {0.__class__}", "datum.x", "\\u003cscript\\u003e", "a" * 300,
@@ -114,7 +114,9 @@ def in_bounds(*codes: str, limit: int = 6 * 2**30, seconds: int = 30) -> list[tu
     """What statements say that run in a process of little time and memory: the named error, if any, and by how many
     MB memory grew. Anything but a named error fails."""
     script = _LIMITED.format(codes=codes, limit=limit, seconds=seconds)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 

@@ -53,8 +53,8 @@ def repeated_string(folder: Path) -> None:
 
 def lying_header(folder: Path) -> None:
     """A page's header that says 128 MB where there is one."""
-    change_table(folder, WINDOWS, with_column(WindowColumn.TOKENS, lambda column: [[7] * 2**18, *column.to_pylist()[1:]]),
-                 use_dictionary=False, row_group_size=100, data_page_size=2**26)  # fmt: skip
+    change = with_column(WindowColumn.TOKENS, lambda column: [[7] * 2**18, *column.to_pylist()[1:]])
+    change_table(folder, WINDOWS, change, use_dictionary=False, row_group_size=100, data_page_size=2**26)
     raw = (folder / WINDOWS).read_bytes()
     chunk = columns_of(read_footer(folder / WINDOWS)).chunk(0, pq.read_schema(folder / WINDOWS).names.index("tokens"))
     header = re.compile(rb"\x15.\x15[\x80-\xff]{3}\x01", re.DOTALL)
@@ -115,7 +115,7 @@ def test_the_bound_is_of_all_groups_together(tmp_path):
     chunks, leaves = columns_of(read_footer(tmp_path / "x.parquet")), leaves_of(rows.schema)
     with (tmp_path / "x.parquet").open("rb") as file:
         check_unpacked(leaves, chunks, [0], None, file)
-        assert 10 * 8 * 2**20 > ALLOWED
+        assert ALLOWED < 10 * 8 * 2**20
         with pytest.raises(Implausible, match="unpack to"):
             check_unpacked(leaves, chunks, range(10), None, file)
 
@@ -205,7 +205,7 @@ def test_mutated_files(with_weights, tmp_path, how_many, record_property):
     for seed in range(processes):
         folder = shutil.copytree(with_weights, tmp_path / str(seed))
         command = [sys.executable, "-m", "tests.fuzz_driver", str(folder), str(seed), str(tries)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
         assert done.returncode == 0, f"seed {seed}, try {done.stdout.count(chr(10))}: {done.stderr[-3000:]}"
         assert done.stdout.count("refused") > tries // 4
     record_property("mutated parquet files", tries * processes)

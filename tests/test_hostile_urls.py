@@ -20,23 +20,28 @@ from gluscope_core.neuron_list import from_file, parse_list
 from gluscope_core.pairs import parse_layers
 from gluscope_core.query import parse
 from gluscope_core.token_search import Lexicon
+from gluscope_core.ui import choice
 from tests.hostile import ATTACKS, ROOT, noise, strings
 
 PAGES = tuple(sorted(path.name for path in (ROOT / "pages").glob("*.py")))
 KEYS = (
-    "data", "revision", "neuron", "case", "quantity", "kind", "list", "text", "every", "signs", "matrix", "a", "b", "ids",
-    "view", "cell", "with", "axes", "axis", "x", "y", "color", "colour", "layers", "layer", "tau", "page", "token",
+    "data", "revision", "neuron", "case", "quantity", "kind", "list", "text", "every", "signs", "matrix", "a", "b",
+    "ids", "view", "cell", "with", "axes", "axis", "x", "y", "color", "colour", "layers", "layer", "tau", "page",
+    "token",
     "vector", "sign", "fires", "class", "role", "sort", "values", "gate_in", "gate_out", "in_out", "turn", "find", "p",
 )  # fmt: skip
 NUMBERS = (
     "-1", "-0", "+1", "0", "00", "0x10", "1e309", "-1e309", "1e-400", "nan", "NaN", "inf", "-inf", "1_000", "1,000",
     "٣.٤", "³.¹", "１.２", "𝟏.𝟐", "Ⅷ.1", "1.", ".1", "1..2", "1.2.3", "1.-2", "-1.2", "L-1N-1", "L1N2N3", "1/2/3",
     "99999999999999999999.1", "1.99999999999999999999", "0000001.1", "1.000000003", "1.3\x00", "1.3\n", " 1 . 3 ",
-    "1.3;", "1.3' or 1=1", "1.3#", "1.3?x", "%31.%33", "1%2e3", "1\u20603", "1\u202e.3", "1．3", "true", "None", "0-9" * 9,
-    "9-0", "0-999999", "-", "--", ",", ",,,", "..", "0..", "..0", "1..0", "nan..nan", "-inf..inf", "1e309..", "0..1e309",
+    "1.3;", "1.3' or 1=1", "1.3#", "1.3?x", "%31.%33", "1%2e3", "1\u20603", "1\u202e.3", "1．3", "true", "None", "0-9,",
+    "9-0", "0-999999", "-", "--", ",", ",,,", "..", "0..", "..0", "1..0", "nan..nan", "-inf..inf", "1e309..",
+    "0..1e309",
 )  # fmt: skip
+LONG = ("9", "0", "1.", ",", "-", "a", "%", "\u0663", "0.1,", "0,", "0-1,", "'", " ")
+USUAL = ("pp", "nn", "any", "all", "gate+_in+", "post", "top", "1.3", "0.0", "mean_post", "prediction")
 PLACES = (
-    "/etc", "/etc/passwd", "../", "../../../../etc", "..\\..\\", "/proc/self", "file:///etc/passwd", "~", "~root", ".", "/",
+    "/etc", "/etc/passwd", "../", "../../../../etc", "..\\..\\", "/proc/self", "file:///etc/passwd", "~", "~root", ".",
     "http://127.0.0.1:22/", "http://169.254.169.254/latest/meta-data", "//attacker.invalid/x", "attacker.invalid/x",
     "user/name@../..", "user/name?x", "user/../../x", "user/name/../../../x", "a/b", "datasets/a/b", "\\\\host\\share",
     "a\x00b", "a/b\x00", "ftp://a/b", "http:a/b", "user:pass@host/x", "[::1]/x", "0/0", "..../....", "%2e%2e/%2e%2e",
@@ -44,26 +49,17 @@ PLACES = (
 
 
 def value(random: Random) -> str:
-    kind = random.randrange(8)
-    if kind == 0:
-        return random.choice(NUMBERS)
-    if kind == 1:
-        return random.choice(PLACES)
-    if kind == 2:
-        return next(strings(random))
-    if kind == 3:
-        return random.choice(
-            ("9", "0", "1.", ",", "-", "a", "%", "\u0663", "0.1,", "0,", "0-1,", "'", " ")
-        ) * random.choice((1, 7, 50, 3_000, 60_000))
-    if kind == 4:
-        return quote(next(strings(random)))[: random.randint(0, 400)]
-    if kind == 5:
-        return random.choice(NUMBERS) + random.choice((".", "..", ",", "/", "N", "-")) + random.choice(NUMBERS)
-    if kind == 6:
-        return noise(random)
-    return random.choice(
-        ("pp", "nn", "any", "all", "gate+_in+", "post", "top", "1.3", "0.0", "mean_post", "prediction")
+    makers = (
+        lambda: random.choice(NUMBERS),
+        lambda: random.choice(PLACES),
+        lambda: next(strings(random)),
+        lambda: random.choice(LONG) * random.choice((1, 7, 50, 3_000, 60_000)),
+        lambda: quote(next(strings(random)))[: random.randint(0, 400)],
+        lambda: random.choice(NUMBERS) + random.choice((".", "..", ",", "/", "N", "-")) + random.choice(NUMBERS),
+        lambda: noise(random),
+        lambda: random.choice(USUAL),
     )
+    return random.choice(makers)()
 
 
 def address(random: Random, keys: tuple[str, ...]) -> dict[str, str | list[str]]:
@@ -112,7 +108,7 @@ def test_parsers(with_weights, how_many, record_property, monkeypatch):
                 assert len(str(error)) < 700, (name, text[:40])
             else:
                 if name in ("neuron", "id"):
-                    layer, neuron = [part for part in "".join(c if c in "0123456789" else " " for c in text).split()]
+                    layer, neuron = "".join(c if c in "0123456789" else " " for c in text).split()
                     assert found == (int(layer), int(neuron))
                 assert name != "data" or text == with_weights.name
             assert time.perf_counter() - started < 3, (name, text[:40])
@@ -152,7 +148,6 @@ def nothing_else(shelf, monkeypatch) -> list[str]:
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: connect(None, host))
-    from gluscope_core.ui import choice
 
     def opened(place: object, *rest: object, **more: object) -> object:
         if str(place) != str(shelf):
@@ -202,7 +197,7 @@ def test_datasets_that_are_not_offered_are_not_touched(nothing_else, how_many, r
 @pytest.mark.parametrize(
     "name", ["a\x00b", "x" * 5_000, "/proc/1/root", "~", "/dev/zero", "\ud800".encode("utf-8", "replace").decode()]
 )
-def test_where_any_may_be_opened_odd_names_are_explained(shelf, monkeypatch, name):
+def test_where_any_may_be_opened_odd_names_are_explained(monkeypatch, name):
     monkeypatch.setenv(ANY_VARIABLE, "1")
     app = visit("overview.py", {"data": name})
     assert not app.exception

@@ -1,4 +1,4 @@
-"""A dataset all of whose words are attacks, in a real browser: nothing runs, nothing is asked for, nothing is styled."""
+"""A dataset all of whose words are attacks, in a real browser: nothing runs, and nothing is asked for."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from tests.browser.conftest import start_server
 from tests.hostile import poison
 
 VISITS = (
-    "", "neuron?neuron=1.3", "neuron?neuron=1.3&text={text}", "explore", "input_output", "search",
-    "search?token=%3Cscript%3E&vector=any", "search?class=orthogonal+output", "compare?a=1.3&b=1.4",
-    "compare?view=list&ids=1.3,1.4", "compare?view=layers", "findings", "methods", "geometry", "datasets",
+    "", "neuron?neuron=1.3&text={text}", "methods", "search?token=%3Cscript%3E&vector=any", "explore",
+    "neuron?neuron=1.3", "input_output", "search", "search?class=orthogonal+output", "compare?a=1.3&b=1.4",
+    "compare?view=list&ids=1.3,1.4", "compare?view=layers", "findings", "geometry", "datasets",
     "neuron?neuron=%3Cimg+src%3Dhttp://attacker.invalid/n%3E", "?data=![x](http://attacker.invalid/d)",
     "search?![x](http://attacker.invalid/k)=<img+src%3Dhttp://attacker.invalid/v>",
 )  # fmt: skip
@@ -47,14 +47,15 @@ def poisoned_server(with_weights, tmp_path_factory) -> Iterator[str]:
     process.terminate()
 
 
-@pytest.mark.parametrize("data", ["ours", "theirs"])
-def test_nothing_runs_and_nothing_is_asked_for(poisoned_server, browser, data, record_property):
+@pytest.mark.parametrize(("data", "few"), [("ours", 5), ("theirs", 1)])
+def test_nothing_runs_and_nothing_is_asked_for(poisoned_server, browser, data, few, how_many, record_property):
+    visits = VISITS[: how_many(few, len(VISITS))]
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(60_000)
     asked, dialogs, shown = [], [], ""
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    for visit in VISITS:
+    for visit in visits:
         where = visit.format(text="5.3")
         page.goto(f"{poisoned_server}/{where}{'' if 'data=' in where else '&' if '?' in where else '?'}" + (
             "" if "data=" in where else f"data={data}"))  # fmt: skip
@@ -72,4 +73,4 @@ def test_nothing_runs_and_nothing_is_asked_for(poisoned_server, browser, data, r
     assert dialogs == []
     assert foreign == []
     assert "attacker.invalid" in shown  # as words
-    record_property("poisoned pages in a browser", len(VISITS))
+    record_property("poisoned pages in a browser", len(visits))
