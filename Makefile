@@ -19,7 +19,7 @@ test: .venv/dev-installed
 # As many kills, faults and hostile inputs as are promised; writes the table that says so.
 test-slow: .venv/dev-installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --full-counts --junitxml build/suite.xml
-	$(BIN)/python -m tests.promises build/suite.xml > build/promises.md
+	$(BIN)/python -m tests.promises build/suite.xml "make test-slow" > build/promises.md
 	mv build/promises.md docs/promises.md
 
 check: .venv/dev-installed

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from gluscope_core.markdown import escaped
 from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.overview import cases_chart, classes_chart, striking_table
 from gluscope_core.ui.overview import by_layer, striking_of, ways_in

@@ -1,6 +1,6 @@
 """What is promised, the tests that show it, and what they tried: docs/promises.md, from a run of the suite.
 
-    python -m tests.promises build/suite.xml > docs/promises.md
+    python -m tests.promises build/suite.xml "make test-slow" > docs/promises.md
 
 Tests say what they tried by pytest's `record_property("kills survived", 100)`; equal names are added up."""
 
@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 HEAD = """# What is promised, and the test that shows it
 
-Made by `make test-slow` from what its tests tried; `make test` tries the same with smaller numbers.
+Made from what the suite tried: figures of `{command}`. `make test-slow` tries the most, `make test` the same tests with
+smaller numbers.
 
 | promise | tests | tried |
 |---|---|---|
@@ -139,10 +140,10 @@ def row(promise: Promise, suite: list[Tried]) -> str:
     return f"| {promise.says} | {names} | {figures or f'{len(mine)} cases'} |\n"
 
 
-def main(suite: Path) -> None:
+def main(suite: Path, command: str) -> None:
     tried = read_suite(suite)
-    sys.stdout.write(HEAD + "".join(row(promise, tried) for promise in PROMISES))
+    sys.stdout.write(HEAD.format(command=command) + "".join(row(promise, tried) for promise in PROMISES))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

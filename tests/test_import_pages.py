@@ -21,9 +21,10 @@ from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.errors import BadSettings, ImportRefused, NoSuchNeuron, ResumeRefused
 from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.vocabulary import ImportSource, SignConvention
+from tests.app_pages import html_of
 from tests.conftest import as_read, contents
 from tests.original_files import CASE_NAMES, HOOKS, Site, listed, silu
-from tests.test_neuron_page import html_of, opened, said
+from tests.test_neuron_page import opened, said
 from tests.test_original import every_page
 from tests.test_verify import rewrite
 

@@ -26,10 +26,11 @@ from gluscope_core.original.columns import RECORDED
 from gluscope_core.original.names import convention_of, model_of
 from gluscope_core.schema import COSINES, NEURONS, NORMS
 from gluscope_core.vocabulary import TOP_LISTS, Field, Role, SignConvention
+from tests.app_pages import ENTRY, html_of
 from tests.architectures import random_model
 from tests.conftest import as_read, odd_texts, write_texts
 from tests.original_files import write_original
-from tests.test_neuron_page import ENTRY, html_of, opened, said
+from tests.test_neuron_page import opened, said
 
 ORACLE = Path(__file__).parent.parent.parent / "shared" / "oracle"
 PAGES = ("overview", "neuron", "explore", "methods", "datasets")

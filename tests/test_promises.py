@@ -36,7 +36,7 @@ def test_counts_are_added_up(tmp_path, monkeypatch, capsys):
     suite = tmp_path / "suite.xml"
     suite.write_text(SUITE.format(""))
     monkeypatch.setattr("tests.promises.PROMISES", (Promise("All of it", ("test_one::test_a",)),))
-    main(suite)
+    main(suite, "make test")
     assert capsys.readouterr().out.endswith("| All of it | `test_one::test_a` | 1,234 kills |\n")
 
 
@@ -46,4 +46,4 @@ def test_a_test_that_did_not_pass_shows_nothing(tmp_path, monkeypatch, outcome):
     suite.write_text(SUITE.format(outcome))
     monkeypatch.setattr("tests.promises.PROMISES", (Promise("All of it", ("test_one",)),))
     with pytest.raises(SystemExit, match="test_one::test_ab"):
-        main(suite)
+        main(suite, "make test")
