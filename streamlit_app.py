@@ -7,8 +7,8 @@ import streamlit as st
 from gluscope_core.errors import GluscopeError
 from gluscope_core.ui.page import guard, leave_out_of_collections, navigation
 
+# Of a Material icon each visitor's browser asks Google.
 ICON = Path(__file__).parent / "gluscope_core" / "icon.svg"
-"""A file of our own: of a Material icon, each visitor's browser asks Google."""
 
 st.set_page_config(page_title="GLUScope", page_icon=ICON, layout="wide")
 try:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from compute.budget import windows_bytes
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
-from compute.durable import PROGRESS, commit, complete, locked, remove_work
+from compute.durable import commit, complete, locked, remove_work
 from compute.examples_home import STAGE, Home
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel, load_model
@@ -58,10 +58,6 @@ class _Task:
     scope: Scope
     record: ModelRecord
     environment: EnvironmentRecord
-
-    @property
-    def unfinished(self) -> Path:
-        return self.home.windows_in / PROGRESS / STAGE
 
 
 def examples(config: ExamplesConfig) -> None:
@@ -127,7 +123,8 @@ def _prepare(config: ExamplesConfig, home: Home, neurons: list[NeuronId]) -> _Ta
         origin.refuse_other_vocabulary(config.texts, source.id, load_tokenizer(source, loaded))
     run = manifest.run
     scope = Scope(run.window if run else _WINDOW, run.skip_first if run else 0, config.batch_tokens)
-    refuse_small_disk(home.windows_in, _bytes_needed(manifest, neurons, scope))
+    home.unfinished.mkdir(parents=True, exist_ok=True)
+    refuse_small_disk(home.unfinished, _bytes_needed(manifest, neurons, scope))
     model = load_model(source, loaded, record, neurons[-1].layer, device)
     if not home.is_ours:
         home.begin(record, load_tokenizer(source, loaded), scope.window)
@@ -176,7 +173,7 @@ def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> float:
     if task.home.is_ours and (listed.positions == UNKNOWN).any():
         changed += [(EXAMPLES_TABLE, *each) for each in _located(dataset, listed, found)]
     _commit(task, store.manifest, changed)
-    shutil.rmtree(task.unfinished, ignore_errors=True)
+    shutil.rmtree(task.home.unfinished, ignore_errors=True)
     return float(errors.max(initial=0))
 
 
@@ -195,6 +192,7 @@ def _revisited(task: _Task, listed: Listed, stop: StopRequest) -> tuple[Revisite
             return found, errors
     found, errors = with_signs(last)
     for neuron, off in _misfits(listed, errors):
+        shutil.rmtree(task.home.unfinished)
         raise ModelRefused(
             f"neuron {neuron}: what this model gives on these texts is not what the lists hold (half of it is off "
             f"by {100 * off:.0f} % of the neuron's scale, or more): give the model and the texts they came from"
@@ -207,7 +205,7 @@ def _work(task: _Task, listed: Listed, turned: np.ndarray, stop: StopRequest) ->
     texts = fingerprint(task.texts.ids, task.texts.bounds)
     about = (task.record, texts, list(listed.ids), turned.tolist(), task.scope, task.environment)
     name = hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:16]
-    return Work(task.unfinished / name, stop, CHECKPOINT_SHARE)
+    return Work(task.home.unfinished / name, stop, CHECKPOINT_SHARE)
 
 
 def _refuse_texts_beyond(listed: Listed, texts: TokenTexts) -> None:
@@ -260,7 +258,7 @@ def _files_of(dataset: Dataset, table: Table, layers: list[int]) -> dict[str, li
 
 
 def _commit(task: _Task, old: Manifest, changed: list[tuple[Table, str, pa.Table]]) -> None:
-    staged = task.unfinished / "staged"
+    staged = task.home.unfinished / "staged"
     shutil.rmtree(staged, ignore_errors=True)
     new = [write_table(staged, path, table, [rows]) for table, path, rows in changed]
     written = {record.path for record in new}
@@ -269,7 +267,8 @@ def _commit(task: _Task, old: Manifest, changed: list[tuple[Table, str, pa.Table
     stages = (*(stage for stage in old.stages if stage != STAGE), STAGE)
     manifest = replace(old, stages=stages, files=files).sealed()
     names = [record.path for record in new]
-    if not old.files_of(WINDOWS_TABLE.name):  # the card names the tables; else it stays, since people add to it
+    # Our card names the tables. It is written when they change, else it stays, since people add to it.
+    if task.home.is_ours and not old.files_of(WINDOWS_TABLE.name):
         (staged / CARD_NAME).write_text(card(manifest), encoding="utf-8")
         names.append(CARD_NAME)
     (staged / MANIFEST_NAME).write_bytes(manifest.to_json())

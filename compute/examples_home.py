@@ -71,18 +71,23 @@ class Home:
         base = OriginalDataset(Folder(self.folder)).manifest
         if (self.windows_in / MANIFEST_NAME).exists() or base.imported is None:
             return
-        staged = self.windows_in / PROGRESS / STAGE / "begun"
+        staged = self.unfinished / "begun"
         vocab = write_table(staged, VOCAB_PATH, VOCAB_TABLE, [vocab_table(tokenizer, model.vocab_size)])
         imported = replace(base.imported, window=window)
         manifest = replace(base, model=model, stages=(), weights=None, files=(vocab,), imported=imported, sha256="")
         (staged / MANIFEST_NAME).write_bytes(manifest.to_json())
         commit(self.windows_in, staged, [VOCAB_PATH, MANIFEST_NAME])
 
+    @property
+    def unfinished(self) -> Path:
+        return self.windows_in / PROGRESS / STAGE
+
     def leave(self) -> None:
-        """Takes a folder away that nothing was written to."""
-        if not self.is_ours:
+        """Takes folders away that nothing was written to."""
+        folders = (self.unfinished, self.unfinished.parent)
+        for folder in folders if self.is_ours else (*folders, self.windows_in):
             with suppress(OSError):
-                self.windows_in.rmdir()
+                folder.rmdir()
 
     def signs(self, model: GatedModel, neurons: list[NeuronId]) -> list[np.ndarray]:
         """Which neurons may have signs that are not the model's own: all that is possible, the likelier first."""

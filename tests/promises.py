@@ -98,6 +98,17 @@ PROMISES = (
     ),
     Promise("A clock that jumps changes nothing", ("test_weights_faults::test_a_clock_that_jumps",)),
     Promise(
+        "What manifests, footers and pages say is bounded before it is believed; nothing leads out of a dataset",
+        ("test_hostile_manifest", "test_hostile_tables"),
+    ),
+    Promise(
+        "Nothing in the data can script, style or call home",
+        ("test_hostile_words", "browser.test_hostile", "test_highlight::test_tokens_are_text_and_nothing_else"),
+    ),
+    Promise("No address can crash or exhaust the dashboard", ("test_hostile_urls",)),
+    Promise("No pickle, no remote code, no request to others than the Hub", ("test_hostile_code",)),
+    Promise("Secrets stay out of output, cards and manifests", ("test_secrets",)),
+    Promise(
         "Publishing goes on where it failed, and sends nothing twice",
         ("test_publish::test_cut_off_at_any_commit_it_sends_the_rest",),
     ),

@@ -60,7 +60,7 @@ def test_one_of_the_hub_is_opened_and_pinned(published):
     app = visit(data=ID)
     assert not app.exception
     assert not app.error
-    assert app.title[0].value == "tiny-llama"
+    assert as_read(app.title[0].value) == "tiny-llama"
     assert in_address(app, "revision") == published
     assert published[:10] in app.caption[0].value
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_opened_has_ways_on(address, message):
     way_on = next(button for button in app.button if button.label.startswith("Open"))
     way_on.click().run()
     assert not [*app.exception, *app.error]
-    assert app.title[0].value == "tiny-llama"
+    assert as_read(app.title[0].value) == "tiny-llama"
 
 
 @pytest.mark.usefixtures("published")

@@ -62,7 +62,7 @@ def folders(config, with_weights, finished, model, model_folder, tmp_path, monke
 
 
 def test_flipped_bits_and_cut_ends_are_reported(folders, how_many, record_property):
-    flips, cuts = how_many(12, 400), how_many(6, 200)
+    flips, cuts = how_many(4, 400), how_many(2, 200)
     done = subprocess.run(
         [sys.executable, "-m", "tests.flip_driver", json.dumps(folders, default=str), str(flips), str(cuts), "5"],
         cwd=ROOT,

@@ -21,7 +21,7 @@ SUITE = """<testsuites><testsuite>
 @pytest.mark.parametrize("name", sorted({name for promise in PROMISES for name in promise.tests}))
 def test_the_tests_exist(name):
     module, _, function = name.partition("::")
-    source = (TESTS / f"{module}.py").read_text()
+    source = (TESTS / f"{module.replace('.', '/')}.py").read_text()
     assert f"def {function or 'test_'}" in source
 
 

@@ -11,7 +11,7 @@ from compute.durable import PROGRESS, sha256_of
 from compute.verify.facts import Facts, Lists, Places, Violation
 from compute.verify.imported import check_imported_examples, check_imported_neurons
 from compute.verify.lists import check_examples, check_samples
-from compute.verify.statistics import check_ids, check_neurons, check_texts, check_vocab
+from compute.verify.statistics import check_neurons, check_texts, check_vocab
 from compute.verify.weights import check_index, check_weight_columns, check_weight_rows
 from compute.verify.windows import check_windows
 from gluscope_core.columns import TextColumn
@@ -86,10 +86,13 @@ def _problem_with(folder: Path, record: FileRecord) -> str | None:
 
 def _check_content(dataset: Dataset) -> Iterator[Violation]:
     manifest = dataset.manifest
-    neurons = dataset.read_table(NEURONS_TABLE.name)
+    try:
+        neurons = dataset.read_table(NEURONS_TABLE.name)
+    except DatasetDamaged as error:  # rows that are not the manifest's neurons
+        yield Violation(_path(dataset, NEURONS_TABLE.name), "", "", str(error))
+        return
     if dataset.has(VOCAB_TABLE.name):
         yield from check_vocab(manifest, _path(dataset, VOCAB_TABLE.name), dataset.read_table(VOCAB_TABLE.name))
-    yield from check_ids(manifest, _path(dataset, NEURONS_TABLE.name), neurons)
     if manifest.run is not None:
         yield from _check_activations(dataset, neurons)
     if manifest.imported is not None:

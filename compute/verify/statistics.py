@@ -9,7 +9,6 @@ from compute.token_texts import fingerprint, first_token
 from compute.verify.facts import Check, Facts, Places, Violation, sign_in
 from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn
 from gluscope_core.manifest import Manifest
-from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import (
     CASES,
     QUANTITIES,
@@ -51,16 +50,6 @@ def check_vocab(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Viol
     size = table.num_rows if manifest.model.vocab_size is None else manifest.model.vocab_size
     if not np.array_equal(np.asarray(table.column(VocabColumn.ID)), np.arange(size)):
         yield Violation(file, "", VocabColumn.ID, f"does not count the {size} tokens from 0")
-
-
-def check_ids(manifest: Manifest, file: str, table: pa.Table) -> Iterator[Violation]:
-    layers, width = manifest.layers, manifest.model.d_mlp
-    wanted = np.stack([np.repeat(layers, width), np.tile(np.arange(width), len(layers))])
-    what = f"layers {layers} of {width} neurons each"
-    if manifest.some_neurons is not None:
-        wanted, what = np.array(manifest.some_neurons).T, "the neurons that the manifest says"
-    if not np.array_equal(np.stack([table.column(LAYER), table.column(NEURON)]), wanted):
-        yield Violation(file, "", "", f"rows are not {what}, in order")
 
 
 def check_neurons(facts: Facts, file: str, table: pa.Table) -> Iterator[Violation]:
