@@ -14,6 +14,8 @@ COPY --chown=viewer gluscope_core gluscope_core
 COPY --chown=viewer datasets datasets
 USER viewer
 
+# With one heap for each thread a large model's figures take a quarter more.
+ENV MALLOC_ARENA_MAX=2
 EXPOSE 7860
 HEALTHCHECK --start-period=30s CMD python -c "import urllib.request as r; assert r.urlopen('http://127.0.0.1:7860/_stcore/health').read() == b'ok'"
 CMD ["streamlit", "run", "streamlit_app.py", "--server.port", "7860", "--server.address", "0.0.0.0"]

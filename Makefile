@@ -11,7 +11,7 @@ DEPLOYED := build/deployed
 .PHONY: app test test-slow check deployed requirements docs screenshots demo-data bench bench-gpu clean
 
 app: .venv/app-installed
-	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
 
 test: .venv/dev-installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
