@@ -1,6 +1,8 @@
 """Choosing datasets in the app, of this machine and of the Hub: every way there, and every way it fails."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from gluscope_core.discover import ANY_VARIABLE, FOLDERS_VARIABLE, Offer, offers, wanted
 from gluscope_core.errors import DatasetNotFound
-from gluscope_core.manifest import JOURNAL_NAME
+from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, read_manifest
+from tests.app_pages import html_of
 from tests.conftest import as_read
 from tests.hub_standin import Fault
 
@@ -194,3 +197,65 @@ def test_offers(here, monkeypatch):
     assert wanted(ID, offers(Path())).revision == "v2"
     with pytest.raises(DatasetNotFound):
         wanted("someone/else", offers(Path()))
+
+
+def _permalink() -> None:
+    """A script of its own for AppTest, which takes the source."""
+    import streamlit as st  # noqa: PLC0415
+
+    from gluscope_core.ui.choice import chosen_dataset, permalink_state  # noqa: PLC0415
+
+    st.json(permalink_state(chosen_dataset()))
+
+
+def permalink(**address: str) -> dict[str, str]:
+    app = AppTest.from_function(_permalink, default_timeout=60)
+    for key, value in address.items():
+        app.query_params[key] = value
+    return json.loads(app.run().json[0].value)
+
+
+def test_links_stay_true_when_another_folder_comes_first(here):
+    assert "data=mine" in html_of(visit(), "random")
+    app = visit(NEURON_PAGE, neuron="1.3")
+    assert in_address(app, "data") is None
+    app.button(key="go_Right").click().run()
+    assert (in_address(app, "neuron"), in_address(app, "data")) == ("1.4", "mine")
+    shutil.copytree(here, here.parent / "earlier")
+    assert in_address(visit(), "data") is None
+    app.run()
+    assert permalink()["data"] == "earlier"
+    assert permalink(data="mine")["data"] == "mine"
+    assert not [*app.exception, *app.error]
+
+
+def test_what_opens_anyhow_takes_no_step_of_the_history(here):
+    app = visit(NEURON_PAGE, data="mine", neuron="1.3")
+    del app.query_params["data"], app.query_params["neuron"]  # as the navigation does
+    app.switch_page("pages/methods.py").run()
+    assert in_address(app, "data") is None
+    shutil.copytree(here, here.parent / "other")
+    app = visit("pages/methods.py", data="other")
+    del app.query_params["data"]
+    assert in_address(app.run(), "data") == "other"
+
+
+def test_a_copied_link_tells_when_the_dataset_is_another_version(here):
+    link = permalink(data="mine")
+    manifest = read_manifest(here)
+    assert link == {"data": "mine", "revision": manifest.sha256[:12]}
+    assert "another version" not in said_small(visit(**link))
+    later = replace(manifest, stages=(*manifest.stages, "again"), sha256="").sealed()
+    (here / MANIFEST_NAME).write_bytes(later.to_json())
+    app = visit(**link)
+    assert not [*app.exception, *app.error]
+    assert f"manifest {link['revision']} then, {later.sha256[:12]} now" in said_small(app)
+
+
+def said_small(app: AppTest) -> str:
+    return as_read(" ".join(each.value for each in app.caption)).replace("`", "")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_copied_link_to_one_of_the_hub_has_its_commit(published):
+    assert permalink(data=ID) == {"data": ID, "revision": published}

@@ -69,7 +69,7 @@ def test_controls_write_the_query(opened):
     app.multiselect(key="query_class").set_value(["depletion"]).run()
     assert app.query_params["class"] == "depletion"
     app.text_input(key="query_token").set_value("").run()
-    assert set(app.query_params) == {"class"}
+    assert set(app.query_params) == {"class", "data"}
     app.selectbox(key="query_sort").set_value("-cos_in_out").run()
     app.text_input(key="query_layers").set_value("5-9").run()
     assert (app.query_params["sort"], app.query_params["layers"]) == ("-cos_in_out", "5-9")
@@ -84,7 +84,7 @@ def test_a_range_is_added_and_taken_away(opened):
     chosen = found.query("io_class == 'depletion' and cos_in_out <= -0.7 and `gate+_in-_freq` >= 0.2")
     assert neurons_in(app) == len(chosen)
     app.button(key="drop_freq_pn").click().run()
-    assert set(app.query_params) == {"class", "cos_in_out"}
+    assert set(app.query_params) == {"class", "cos_in_out", "data"}
     assert neurons_in(app) == len(found.query("io_class == 'depletion' and cos_in_out <= -0.7"))
 
 
@@ -92,7 +92,7 @@ def test_nothing_found_says_why_and_what_to_loosen(opened):
     app = opened(BUNDLED, **{"class": "depletion", "layers": "1", "cos_in_out": "0.9.."})
     assert "No neuron" in prose(app)
     assert "Leave out “cos(w_in, w_out) ≥ 0.900”: 4 neurons" in html_of(app, "loosen")
-    assert 'href="search?class=depletion&amp;layers=1"' in html_of(app, "loosen")
+    assert 'href="search?class=depletion&amp;layers=1&amp;data=' in html_of(app, "loosen")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_odd_addresses(opened, address, said):
 
 def test_a_bad_parameter_offers_the_search_without_it(opened):
     app = opened(BUNDLED, token=" again", layers="99")
-    assert 'href="search?token=+again"' in html_of(app, "without")
+    assert 'href="search?token=+again&amp;data=' in html_of(app, "without")
     assert not html_of(app, "results")
 
 

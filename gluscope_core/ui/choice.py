@@ -1,5 +1,6 @@
 """Which dataset a page is of: what the address names, opened once for all visitors, or why it cannot be."""
 
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,10 @@ from gluscope_core.schema import NEURONS_TABLE, VOCAB_TABLE
 ROOT = Path(__file__).parent.parent.parent
 DATASET, REVISION = "data", "revision"
 """Keys of the address."""
-_LAST = "last dataset"
+_LAST, _SHOWN = "last dataset", "dataset of the page"
+_HASH_SHOWN = 12
+"""Digits of a manifest's SHA-256 that stand in links to local datasets, as a commit stands in those to the Hub's."""
+_HASH = re.compile(rf"[0-9a-f]{{{_HASH_SHOWN}}}")
 _OPEN_AT_ONCE = 8
 _LOOK_AGAIN_AFTER = 3600
 """Seconds for which a branch is taken to be at the commit that it was at. Who has a page open stays at its commit."""
@@ -34,7 +38,9 @@ def chosen_dataset() -> Dataset:
             dataset = open_offer(wanted(named, offered), st.query_params.get(REVISION))
         except GluscopeError as error:
             _explain(error, named, offered)
-        st.session_state[_LAST] = named, dataset.revision
+        _remember(named, dataset, offered)
+        _tell_of_another_version(dataset, named)
+    st.session_state[_SHOWN] = named or dataset.name
     if dataset.revision is not None:
         _name_in_address(dataset.name, dataset.revision)
         st.caption(f":material/cloud: {dataset.name} at commit `{dataset.revision[:10]}`", help=dataset.revision)
@@ -42,9 +48,24 @@ def chosen_dataset() -> Dataset:
     return dataset
 
 
+def dataset_in_links() -> dict[str, str]:
+    """The page's dataset, also where the address leaves it to the default: a link that names it stays true when
+    another folder is added, or the first does not open. Streamlit can write to the address only by a step more in the
+    browser's history, so the name gets there with the first step that a visitor takes."""
+    if DATASET in st.query_params:
+        return {key: st.query_params[key] for key in (DATASET, REVISION) if key in st.query_params}
+    return {DATASET: st.session_state[_SHOWN]} if _SHOWN in st.session_state else {}
+
+
+def permalink_state(dataset: Dataset) -> dict[str, str]:
+    """What a copied link says of the page's dataset: its name, and which version of it was looked at."""
+    return dataset_in_links() | {REVISION: dataset.revision or dataset.manifest.sha256[:_HASH_SHOWN]}
+
+
 def open_offer(offer: Offer, revision: str | None = None) -> Dataset:
     if offer.folder is not None:
-        return _opened_here(str(offer.folder), revision, stamp_of(offer.folder))
+        named = None if revision and _HASH.fullmatch(revision) else revision
+        return _opened_here(str(offer.folder), named, stamp_of(offer.folder))
     return _opened_there(offer.name, _commit(offer.name, revision or offer.revision))
 
 
@@ -113,6 +134,24 @@ def explain_none(problems: list[str]) -> NoReturn:
     if problems:
         st.button("Try again")
     st.stop()
+
+
+def _remember(named: str, dataset: Dataset, offered: list[Offer]) -> None:
+    """For pages that are gone to without it. What opens anyhow need not be written to their address, which takes a
+    step of the browser's history."""
+    if dataset.revision is None and offered and named == offered[0].name:
+        st.session_state.pop(_LAST, None)
+    else:
+        st.session_state[_LAST] = named, dataset.revision
+
+
+def _tell_of_another_version(dataset: Dataset, named: str) -> None:
+    linked, here = st.query_params.get(REVISION, ""), dataset.manifest.sha256[:_HASH_SHOWN]
+    if dataset.revision is None and linked and linked != here:
+        st.caption(
+            f":material/history: The link was made when {escaped(named)} was another version: manifest `{linked}` then, "
+            f"`{here}` now. Figures may differ."
+        )
 
 
 def _name_in_address(name: str, revision: str | None) -> None:

@@ -12,7 +12,7 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
 from gluscope_core.schema import TEXTS_TABLE
-from gluscope_core.ui.choice import DATASET, REVISION, ROOT, chosen_dataset, fetch
+from gluscope_core.ui.choice import ROOT, chosen_dataset, dataset_in_links, fetch
 
 NEURON = "neuron"
 """Key of the address."""
@@ -84,9 +84,8 @@ def summary_of(manifest: Manifest) -> str:
 
 
 def address(**state: str | None) -> dict[str, str]:
-    """The parameters of a link: the dataset, where it is not the default one, and whatever else is given."""
-    named = {key: st.query_params.get(key) for key in (DATASET, REVISION)} | state
-    return {key: value for key, value in named.items() if value is not None}
+    """The parameters of a link: whatever is given, and the dataset."""
+    return {key: value for key, value in state.items() if value is not None} | dataset_in_links()
 
 
 def page_neuron(dataset: Dataset) -> NeuronId:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
+from gluscope_core.ui.choice import dataset_in_links
+
 OPENED = "text"
 """Key of the address: the text that is shown whole."""
 
@@ -118,11 +120,11 @@ def write(key: str, value: str | None, default: str = "") -> None:
 
 
 def write_all(values: Mapping[str, str | list[str] | None]) -> None:
-    """At once, so that the browser's way back is one step; None takes a key away."""
+    """At once, so that the browser's way back is one step; None takes a key away. The dataset goes with it."""
     before: dict[str, str | list[str]] = {key: _one_or_more(st.query_params.get_all(key)) for key in st.query_params}
     after = {key: value for key, value in (before | dict(values)).items() if value is not None}
     if after != before:
-        st.query_params.from_dict(after)
+        st.query_params.from_dict(after | dataset_in_links())
 
 
 def _one_or_more(values: list[str]) -> str | list[str]:

@@ -20,7 +20,7 @@ def test_from_a_cell_to_its_neurons_to_a_neurons_page(server, page):
     assert listed.count() == int(cell.inner_text().split()[0])
     neuron = listed.first.inner_text()
     listed.first.click()
-    page.wait_for_url(f"**/neuron?neuron={neuron}**")
+    page.wait_for_url(f"**/neuron?*neuron={neuron}**")
     page.get_by_text(neuron, exact=True).first.wait_for()
     page.get_by_text("Frequency of the four cases").first.wait_for()
 
@@ -53,7 +53,7 @@ def test_a_finding_leads_to_a_neuron(server, page):
     page.goto(f"{server}/findings")
     page.get_by_text("One of them:").first.click()
     page.get_by_text("Frequency of the four cases").first.wait_for()
-    assert re.search(r"/neuron\?neuron=\d+\.\d+", page.url)
+    assert re.search(r"/neuron\?.*neuron=\d+\.\d+", page.url)
 
 
 @pytest.mark.parametrize("path", PAGES)
