@@ -13,7 +13,6 @@ from gluscope_core.cosines import ARBITRARY_SIGN, cosines_html, scores_html, sig
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId, GluscopeError
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
@@ -24,27 +23,18 @@ from gluscope_core.neuron_view import (
     neighbours_in_order,
     random_neuron,
 )
+from gluscope_core.neuron_words import NO_STATISTICS, as_recorded, no_cosines, no_samples, signs_of_weights
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.ui.page import NEURON, address, guard
 from gluscope_core.ui.state import choose, go_to
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import MATRICES, ImportSource, Matrix, SignConvention
+from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
 from gluscope_core.weight_lists import related_html, token_lists_html
 
 SIGNS, MATRIX = "signs", "matrix"
 _ARROWS = {"Left": "Previous", "Right": "Next", "Up": "Layer up", "Down": "Layer down"}
-
-
-_AS_RECORDED = {
-    ImportSource.PAGES: "As the original's page has it: frequencies and means are rounded to two decimals there, "
-    "extremes are those of its examples, of each case the one of larger magnitude.",
-    **dict.fromkeys(
-        (ImportSource.DATASET, ImportSource.SUMMARY),
-        "As the original program recorded it: of each case the extreme of larger magnitude.",
-    ),
-}
 
 
 @contextmanager
@@ -111,7 +101,7 @@ def heading(view: NeuronView) -> None:
     cosines = cosines_html(view.row, manifest) if has_cosines else ""
     show_html(title_html(view.row, manifest, str(view.id)) + cosines, "heading")
     if not has_cosines:
-        st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)}")
+        st.caption(no_cosines(manifest))
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
         st.caption(ARBITRARY_SIGN)
 
@@ -120,10 +110,7 @@ def statistics(view: NeuronView) -> None:
     """The paper's table, and the plane in which its cases are quadrants."""
     manifest = view.dataset.manifest
     if not has_statistics(view.row):
-        st.info(
-            "This dataset says nothing of activations: `python -m compute run --model M --texts T --out DIR` "
-            "computes how often each case occurs, and examples."
-        )
+        st.info(NO_STATISTICS)
         return
     has_samples = view.dataset.has(SAMPLES_TABLE.name)
     *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
@@ -134,18 +121,12 @@ def statistics(view: NeuronView) -> None:
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
         if not has_samples:
-            st.caption(f"{_no_samples(manifest)}, so there is no density to show.")
+            st.caption(no_samples(manifest))
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
-        if manifest.imported:
-            st.caption(_AS_RECORDED[manifest.imported.source])
-
-
-def _no_samples(manifest: Manifest) -> str:
-    if manifest.imported:
-        return "The original program sampled no tokens"
-    return "No tokens were sampled (`--samples 0`)"
+        if said := as_recorded(manifest):
+            st.caption(said)
 
 
 def vectors(view: NeuronView) -> None:
@@ -157,8 +138,8 @@ def vectors(view: NeuronView) -> None:
         named, manifest = st.query_params.get(MATRIX), view.dataset.manifest
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
-        if manifest.sign_convention is SignConvention.UNKNOWN and manifest.weights:
-            st.caption(f"In {manifest.weights.sign_convention} signs; those of the activations are not known.")
+        if said := signs_of_weights(manifest):
+            st.caption(said)
         html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
         show_html(html + scores_html(view.row), "tokens")
 
