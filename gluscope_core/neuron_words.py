@@ -35,8 +35,9 @@ def as_recorded(manifest: Manifest) -> str | None:
     return _AS_RECORDED[manifest.imported.source] if manifest.imported else None
 
 
-def no_samples(manifest: Manifest) -> str:
-    why = "The original program sampled no tokens" if manifest.imported else "No tokens were sampled (`--samples 0`)"
+def no_samples(view: NeuronView) -> str:
+    imported = view.dataset.manifest.imported
+    why = "The original program sampled no tokens" if imported else "No tokens were sampled (`--samples 0`)"
     return f"{why}, so there is no density to show."
 
 

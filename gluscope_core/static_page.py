@@ -147,7 +147,7 @@ def _statistics(view: NeuronView) -> str:
 
 def _density(view: NeuronView) -> str:
     if not view.dataset.has(SAMPLES_TABLE.name):
-        return _note(no_samples(view.dataset.manifest))
+        return _note(no_samples(view))
     return chart_svg(density_chart(view.samples()), 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
 
 

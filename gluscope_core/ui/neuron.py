@@ -121,7 +121,7 @@ def statistics(view: NeuronView) -> None:
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
         if not has_samples:
-            st.caption(no_samples(manifest))
+            st.caption(no_samples(view))
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
