@@ -18,6 +18,7 @@ from gluscope_core.io_tables import Cell
 from gluscope_core.metrics import METRICS
 from gluscope_core.neuron_list import from_file, parse_list
 from gluscope_core.pairs import parse_layers
+from gluscope_core.places import Place, find_place
 from gluscope_core.query import parse
 from gluscope_core.token_search import Lexicon
 from gluscope_core.ui import choice
@@ -149,12 +150,12 @@ def nothing_else(shelf, monkeypatch) -> list[str]:
     monkeypatch.setattr(socket.socket, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: connect(None, host))
 
-    def opened(place: object, *rest: object, **more: object) -> object:
-        if str(place) != str(shelf):
-            touched.append(str(place))
-        return open_dataset(place, *rest, **more)  # pyright: ignore[reportArgumentType]
+    def found(named: str | Path, revision: str | None = None) -> Place:
+        if str(named) != str(shelf):
+            touched.append(str(named))
+        return find_place(named, revision)
 
-    monkeypatch.setattr(choice, "open_dataset", opened)
+    monkeypatch.setattr(choice, "find_place", found)
     return touched
 
 
