@@ -256,8 +256,7 @@ class ImportConfig:
     """Hub id, local folder, or .gguf file, of which only the config is read; by default the model that pages name or
     the folder is called after, as far as it is known."""
     sign_convention: Literal["auto", "aligned", "raw", "unknown"] = "auto"
-    """aligned if the original was run with --refactor_glu; auto is what the summary's name says, and unknown of pages,
-    which do not say."""
+    """aligned if the original was run with --refactor_glu; auto: as a summary's name says, and unknown of pages."""
     window: int = 32
     """Tokens kept of an example on a page, three quarters of them before the token of interest. Pages show all that
     precedes it: 2048 keeps that of a thousand and more tokens, and the dashboard then shows as many."""

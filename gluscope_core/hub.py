@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from io import RawIOBase
 from pathlib import Path
+from threading import get_ident
 from typing import BinaryIO, cast
 
 import msgspec
@@ -218,6 +219,8 @@ def _assets(kind: str) -> Path:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_bytes(content)
-    aside.replace(path)
+    """What a disk does not take is asked for again."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}")
+    with suppress(OSError):
+        aside.write_bytes(content)
+        aside.replace(path)

@@ -295,6 +295,20 @@ def test_a_disk_that_takes_nothing_is_no_fault_of_the_hub(published, monkeypatch
         HubRevision(ID, published).whole(MANIFEST_NAME)
 
 
+def test_what_the_disk_does_not_take_is_asked_for_again(hub, published, with_weights, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    for _ in range(2):
+        hub.forget()
+        pd.testing.assert_frame_equal(
+            open_dataset(ID, published).examples(1, 5), open_dataset(with_weights).examples(1, 5)
+        )
+        assert HubRevision(ID, published).size(WINDOWS) == (with_weights / WINDOWS).stat().st_size
+        assert len([each for each in hub.asked if "/tree/" in each.path]) == 1
+
+
 def test_a_server_without_ranges_sends_whole_files(hub, published, with_weights):
     hub.faults.append(Fault("GET", "/signed/", 200))
     dataset = open_dataset(ID, published)
