@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core.activations import activation
-from gluscope_core.compare import correlations, known_cosines
+from gluscope_core.compare import correlations, known_cosines, limits, own_cosines
 from gluscope_core.compare_charts import ranges, ranges_chart
 from gluscope_core.compare_words import correlations_html, correlations_note, cosines_between_html
 from gluscope_core.cosines import cosines_html, title_html
@@ -15,7 +15,7 @@ from gluscope_core.highlight import Colouring, ExamplesHtml, counts_html, legend
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
 from gluscope_core.neuron_charts import density_chart, frequency_chart
-from gluscope_core.neuron_view import NeuronView, conventions
+from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, SAMPLES_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY, open_or_close, opened
@@ -123,12 +123,10 @@ def _between(views: Pair) -> None:
     with weights:
         st.subheader("Cosines between their vectors", anchor="cosines")
         if not one.dataset.has(WEIGHTS_TABLE.name):
-            st.caption("`python -m compute weights --dataset DIR` computes those of neighbours and links.")
+            st.caption(how_to_get_weights(one.dataset.manifest))
         else:
             with where_data_would_be():
-                known = known_cosines(one.id, other.id, one.weights().related, other.weights().related)
-                show_html(f'<div class="scrolls">{cosines_between_html(one.id, other.id, known)}</div>', "cosines")
-                st.caption(_kept(one.dataset) if len(known) < 7 else "")
+                _cosines(views)
     with activations:
         st.subheader("Correlation of their activations", anchor="correlation")
         if not one.dataset.has(SAMPLES_TABLE.name):
@@ -141,12 +139,21 @@ def _between(views: Pair) -> None:
             st.caption(correlations_note(shared, (len(samples[0]), len(samples[1]))))
 
 
-def _kept(dataset: Dataset) -> str:
-    weights = dataset.manifest.weights
-    lists = f"the first {weights.related} of each list" if weights else "the first of each list"
-    return (
-        f"A dataset holds cosines of neighbours and links only, {lists}; the viewer has no weights to compute others."
-    )
+def _cosines(views: Pair) -> None:
+    one, other = views
+    if one.id == other.id:
+        known, bounds, kept = own_cosines(one.row), {}, ""
+    else:
+        pair = one.id, other.id, one.weights().related, other.weights().related
+        length = one.dataset.manifest.weights.related if one.dataset.manifest.weights else 0
+        known, bounds = known_cosines(*pair), limits(*pair, length)
+        kept = (
+            f"The dataset keeps the {length} strongest of each neuron: of neighbours by one vector, and of what an "
+            "earlier neuron writes with what a later one reads. A pair that neither of the two keeps is no stronger "
+            "than the weakest kept (≤). Others are of no kind that is kept."
+        )
+    show_html(f'<div class="scrolls">{cosines_between_html(one.id, other.id, known, bounds)}</div>', "cosines")
+    st.caption(kept)
 
 
 def _statistics(views: Pair) -> None:
@@ -199,6 +206,12 @@ def _choice() -> Choice:
     return Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
 
 
+_ONE_EXTREME = (
+    "The original program kept of each case the extreme of larger magnitude, from which the line goes to the mean, and "
+    "no standard deviations."
+)
+
+
 @st.fragment
 def _case_by_case(views: Pair) -> None:
     """What runs again when another case, quantity or list is chosen."""
@@ -211,6 +224,8 @@ def _case_by_case(views: Pair) -> None:
         ranges_chart(ranges({str(view.id): view.row for view in views}, quantity), quantity),
         alt=f"Ranges of {quantity.label} by case, of neurons {views[0].id} and {views[1].id}",
     )
+    if views[0].dataset.manifest.imported:
+        st.caption(_ONE_EXTREME)
     lists = [_examples_of(view) for view in views]
     bound = max((each.bound(quantity) for each in lists if isinstance(each, Examples)), default=0.0)
     colouring = Colouring(quantity, bound, every_token=EVERY in st.query_params)
