@@ -3,17 +3,18 @@
 import streamlit as st
 
 from gluscope_core.markdown import escaped
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.ui import input_output as parts
 from gluscope_core.ui import io_neurons, page
 from gluscope_core.ui.neuron import where_data_would_be
 
 dataset = page.page_dataset()
 manifest = dataset.manifest
-st.markdown(f"### Input-output · {escaped(manifest.model.id)}")
+st.title(f"Input-output · {escaped(manifest.model.id)}")
 if manifest.weights is None:
     st.info(
-        "The weights of this dataset have not been analysed: `python -m compute weights --dataset DIR` computes the "
-        "cosines from which all of this page is made."
+        "The weights of this dataset have not been analysed, from whose cosines all of this page is made. "
+        + how_to_get_weights(manifest)
     )
     st.stop()
 choices = parts.controls(manifest)
@@ -28,5 +29,5 @@ with where_data_would_be():
         parts.medians(dataset, choices)
     parts.distributions(dataset, neurons, choices)
     io_neurons.fine_grained(dataset, neurons, choices.threshold)
-    io_neurons.crosstab(neurons, classes)
+    io_neurons.crosstab(neurons, classes, choices.in_search)
     parts.averages(neurons, classes, manifest, choices.axis)

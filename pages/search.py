@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from gluscope_core.errors import GluscopeError
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.search import apply
 from gluscope_core.ui import search as parts
 from gluscope_core.ui.columns import read_columns
@@ -12,7 +13,8 @@ from gluscope_core.ui.page import guard, page_dataset
 from gluscope_core.ui.search_results import show_found
 
 dataset = page_dataset()
-parsed = parts.query_of_address(dataset.manifest)
+manifest = dataset.manifest
+parsed = parts.query_of_address(manifest)
 query = parsed.query
 try:
     lexicon = parts.lexicon_of(dataset)
@@ -22,9 +24,7 @@ except GluscopeError as error:
 
 parts.controls(query, dataset, lexicon)
 if lexicon is None:
-    st.caption(
-        "Tokens cannot be searched here: `python -m compute weights --dataset DIR` writes the table they are in."
-    )
+    st.caption(f"Tokens cannot be searched here, which needs lists of the weights. {how_to_get_weights(manifest)}")
 if parsed.problems:
     parts.explain(parsed)
     st.stop()
