@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gluscope_core.activations import Activation
+from gluscope_core.columns import NeuronColumn
 from gluscope_core.ids import NeuronId
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vocabulary import QUANTITIES, Quantity, Relation, Vector
+from gluscope_core.vocabulary import QUANTITIES, VECTORS, Quantity, Relation, Vector
 
 _ENDS = {
     Relation.NEAR_GATE: (Vector.GATE, Vector.GATE),
@@ -21,6 +23,12 @@ _ENDS = {
     Relation.IN_READS: (Vector.IN, Vector.OUT),
 }
 """Of which vector of a neuron with which of the other a relation's cosine is."""
+_FORWARDS, _BACKWARDS = {Relation.READ_BY_GATE, Relation.READ_BY_IN}, {Relation.GATE_READS, Relation.IN_READS}
+_OF_ONE = {
+    NeuronColumn.COS_GATE_IN: (Vector.GATE, Vector.IN),
+    NeuronColumn.COS_GATE_OUT: (Vector.GATE, Vector.OUT),
+    NeuronColumn.COS_IN_OUT: (Vector.IN, Vector.OUT),
+}
 _FEWEST_TOKENS, _FEWEST_TEXTS = 3, 10
 _DRAWS, _BAND = 1000, (2.5, 97.5)
 
@@ -44,6 +52,57 @@ def known_cosines(
             if ends is not None:
                 found[ends[::-1] if turned else ends] = Cosine(float(row["cosine"]), bool(row.get("certain", True)))
     return found
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Of a pair in neither list: it is weaker than what they end with."""
+
+    value: float
+    of_magnitude: bool
+    """Else of the cosine itself, which may be far below 0."""
+
+
+def limits(
+    one: NeuronId, other: NeuronId, of_one: pd.DataFrame, of_other: pd.DataFrame, length: int
+) -> dict[tuple[Vector, Vector], Limit]:
+    """What follows for the cosines that `known_cosines` does not have. A list of fewer than `length` neurons ends for
+    want of them, and says nothing of others."""
+    ends: dict[tuple[Vector, Vector], list[float]] = {}
+    for listed, mine, theirs, turned in ((of_one, one, other, False), (of_other, other, one, True)):
+        for relation, pair in _ENDS.items():
+            weakest = _weakest(listed, relation, length) if _may_hold(relation, mine, theirs) else None
+            if weakest is not None:
+                ends.setdefault((pair[1], pair[0]) if turned else pair, []).append(weakest)
+    known = known_cosines(one, other, of_one, of_other)
+    return {
+        pair: Limit(min(found), of_magnitude=pair != _ENDS[Relation.NEAR_GATE])
+        for pair, found in ends.items()
+        if len(found) == 2 and pair not in known  # both lists are full
+    }
+
+
+def _may_hold(relation: Relation, mine: NeuronId, theirs: NeuronId) -> bool:
+    """Neighbours are of any layer; what a neuron writes is read by later ones only."""
+    if relation in _FORWARDS:
+        return theirs.layer > mine.layer
+    return theirs.layer < mine.layer if relation in _BACKWARDS else True
+
+
+def _weakest(listed: pd.DataFrame, relation: Relation, length: int) -> float | None:
+    cosines = listed.loc[listed["relation"] == relation.value, "cosine"].to_numpy(np.float64)
+    if len(cosines) < max(1, length):
+        return None
+    return float(np.min(cosines if relation is Relation.NEAR_GATE else np.abs(cosines)))
+
+
+def own_cosines(row: Mapping[str, Any]) -> dict[tuple[Vector, Vector], Cosine]:
+    """Of a neuron's vectors with one another, from its row; with itself each has 1, save where the row has none."""
+    found = {}
+    for name, pair in _OF_ONE.items():
+        if row[name] is not None:
+            found |= dict.fromkeys((pair, pair[::-1]), Cosine(float(row[name])))
+    return found | {(vector, vector): Cosine(1.0) for vector in VECTORS if any(vector in pair for pair in found)}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from gluscope_core.metrics import Metric
 from gluscope_core.palette import CASE_COLOURS, NEUTRAL, PLAIN_MARK
 from gluscope_core.schema import LAYER
 from gluscope_core.vega import LayerAxis
@@ -17,7 +16,8 @@ DATASET_COLOURS = (PLAIN_MARK, _OTHER_MARK)
 
 
 def ranges(rows: Mapping[str, Mapping[str, Any]], quantity: Quantity) -> pd.DataFrame:
-    """By case and neuron (named by the keys): least, largest, mean, and one standard deviation about it."""
+    """By case and neuron (named by the keys): least, largest, mean, and one standard deviation about it. `start` and
+    `stop` are the ends of what is known to occur: the original program kept one extreme, and no deviations."""
     found = []
     for case in CASES:
         for name, row in rows.items():
@@ -25,8 +25,10 @@ def ranges(rows: Mapping[str, Mapping[str, Any]], quantity: Quantity) -> pd.Data
                 row[stat_column(case, quantity, stat)] for stat in (Stat.MIN, Stat.MAX, Stat.MEAN, Stat.STD)
             )
             if mean is not None:
-                found.append((case.label, f"{case.label}  {name}", low, high, mean, mean - deviation, mean + deviation))
-    names = ["case", "row", "least", "largest", "mean", "from", "to"]
+                bar = (None, None) if deviation is None else (mean - deviation, mean + deviation)
+                line = (mean if low is None else low, mean if high is None else high)
+                found.append((case.label, f"{case.label}  {name}", low, high, mean, *bar, *line))
+    names = ["case", "row", "least", "largest", "mean", "from", "to", "start", "stop"]
     return pd.DataFrame(found, columns=pd.Index(names))
 
 
@@ -44,10 +46,10 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
         axis=alt.Axis(ticks=False, domain=False, labelLimit=240, labelOverlap=False),
     )
     axis = alt.Axis(gridOpacity=0.25, tickCount=8)
-    x = alt.X("least:Q", title=f"{quantity.label}, within the case", axis=axis)
+    x = alt.X("start:Q", title=f"{quantity.label}, within the case", axis=axis)
     tooltip = ["row:N", *(alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("least", "mean", "largest"))]
     base = alt.Chart(found).encode(y=y, color=colour, tooltip=tooltip)
-    whole = base.mark_rule(strokeWidth=1.5).encode(x=x, x2="largest:Q")
+    whole = base.mark_rule(strokeWidth=1.5).encode(x=x, x2="stop:Q")
     middle = base.mark_rule(strokeWidth=8, opacity=0.45).encode(x="from:Q", x2="to:Q")
     mean = base.mark_tick(thickness=2.5, size=16).encode(x="mean:Q")
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=NEUTRAL, strokeWidth=0.8).encode(x="zero:Q")
@@ -59,17 +61,16 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
     return alt.layer(zero, whole, middle, mean).properties(title=title, height=290)
 
 
-def metric_by_depth(neurons: pd.DataFrame, metric: Metric, name: str, layers: int) -> pd.DataFrame:
-    """Median of a layer's neurons, and the range of the middle half, at the layer's relative depth."""
-    values = pd.Series(metric.values(neurons), index=neurons[LAYER].to_numpy()).dropna()
-    grouped = values.groupby(level=0)
+def medians_by_depth(values: pd.Series, name: str, layers: int) -> pd.DataFrame:
+    """Of values by layer: median, and the range of the middle half, at the layer's relative depth."""
+    grouped = values.dropna().groupby(level=0)
     parts = {word: grouped.quantile(share) for word, share in (("low", 0.25), ("value", 0.5), ("high", 0.75))}
     return _placed(pd.DataFrame({**parts, "neurons": grouped.size()}), name, layers)
 
 
-def share_by_depth(neurons: pd.DataFrame, column: str, kind: str, name: str, layers: int) -> pd.DataFrame:
-    """Which part of a layer's neurons is of a kind; of those that have none recorded (a role) all count."""
-    grouped = neurons[column].eq(kind).groupby(neurons[LAYER].to_numpy())
+def shares_by_depth(here: pd.Series, name: str, layers: int) -> pd.DataFrame:
+    """Of ones and zeros by layer: which part of its neurons are ones."""
+    grouped = here.groupby(level=0)
     return _placed(pd.DataFrame({"value": grouped.mean(), "neurons": grouped.size()}), name, layers)
 
 
@@ -83,7 +84,7 @@ def depth_chart(found: pd.DataFrame, title: str, y_title: str, *, shares: bool) 
     colour = alt.Color(
         "dataset:N",
         scale=alt.Scale(domain=names, range=list(DATASET_COLOURS[: len(names)])),
-        legend=alt.Legend(title=None, orient="top", labelLimit=400, symbolType="circle", symbolOpacity=1),
+        legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=300, symbolType="circle", symbolOpacity=1),
     )
     x = alt.X(
         "depth:Q",

@@ -12,6 +12,7 @@ from gluscope_core.formats import exact, fixed, number
 from gluscope_core.io_classes import DEFAULT_THRESHOLD, classify
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import COSINES
+from gluscope_core.vocabulary import SignConvention
 
 NAMES = {
     NeuronColumn.COS_GATE_IN: "cos(gate, in)",
@@ -30,6 +31,16 @@ def threshold_of(manifest: Manifest) -> float:
     return manifest.weights.threshold if manifest.weights else DEFAULT_THRESHOLD
 
 
+def signs_of_cosines(manifest: Manifest) -> str:
+    """Of those that turn with w_in and w_out: in which signs they are, in a sentence."""
+    if manifest.weights is None:
+        return ""
+    said = f"The signs of cos(gate, in) and cos(gate, out) are a convention (here: {manifest.weights.sign_convention}"
+    if manifest.sign_convention is SignConvention.UNKNOWN:
+        return f"{said}, those of the weights; which ones the activations are in is not known)."
+    return f"{said})."
+
+
 def both_names(io_class: str) -> str:
     """As the first paper says it, and as the later one does."""
     for first, later in _LATER_WORDS.items():
@@ -44,19 +55,20 @@ def nearest_class(row: Mapping[str, Any], threshold: float) -> tuple[str, float,
     cosines: dict[str, Any] = {name: row[name] for name in COSINES}
     if any(value is None for value in cosines.values()):
         return None
-    here = _class_of(cosines, threshold)
+    here = class_of(cosines, threshold)
     candidates = []
     for name, value in cosines.items():
         beyond = abs(value) - threshold
         moved = np.copysign(threshold + (-_NUDGE if beyond > 0 else _NUDGE), value)
-        other = _class_of({**cosines, name: moved}, threshold)
+        other = class_of({**cosines, name: moved}, threshold)
         if other != here:
             candidates.append((name, beyond, other))
     return min(candidates, key=lambda each: abs(each[1]), default=None)
 
 
-def _class_of(cosines: Mapping[str, float], threshold: float) -> str:
-    values = (np.array([cosines[name]], dtype=np.float64) for name in COSINES)
+def class_of(row: Mapping[Any, Any], threshold: float) -> str | None:
+    """By its cosines; None where one is missing."""
+    values = (np.array([row[name]], dtype=np.float64) for name in COSINES)
     return classify(*values, threshold=threshold)[0]
 
 

@@ -20,7 +20,7 @@ from gluscope_core.findings import (
 )
 from gluscope_core.findings_charts import bars_chart, lines_chart
 from gluscope_core.formats import fixed, percent
-from gluscope_core.io_charts import boxes_chart, composition_chart, medians_chart
+from gluscope_core.io_charts import Chance, boxes_chart, composition_chart, medians_chart
 from gluscope_core.io_plane import plane_chart, planes
 from gluscope_core.io_statistics import IONeurons, bands, boxes, composition
 from gluscope_core.metrics import Source
@@ -53,7 +53,7 @@ def _depth(evidence: Evidence) -> Outcome | None:
         Verdict.of(medians[top] > 0 and layers.index(top) < len(layers) / 2, last < 0),
         text,
         "Rule: the largest median is positive and in the first half of the layers; the last one is negative.",
-        medians_chart(placed, evidence.axis, bound),
+        medians_chart(placed, evidence.axis, [bound]),
         links=(Link("All three cosines by layer", INPUT_OUTPUT_PAGE, {"cosines": "signed"}),),
     )
 
@@ -114,13 +114,13 @@ def _right_angles(evidence: Evidence) -> Outcome | None:
         f"band of random directions (±{bound:.3f}). The largest median of a layer is {widest['median']:.3f}, in "
         f"layer {int(widest[LAYER])}. {percent(float(np.mean(known > _TAU)))} are beyond {_TAU:g}."
     )
-    chance = bands(evidence.manifest, NeuronColumn.COS_GATE_IN, magnitudes=True)
+    chance = Chance(bound, bands(evidence.manifest, NeuronColumn.COS_GATE_IN, magnitudes=True))
     return Outcome(
         Verdict.of(inside >= 0.5),
         text,
         "Rule: at least half lie within 95 % of random directions. Where they do, the sign of (w_in, w_out) is a "
         "convention without content.",
-        boxes_chart(found, chance, "|cos(w_gate, w_in)|", evidence.axis, _TAU),
+        boxes_chart(found, chance, "|cos(w_gate, w_in)|", evidence.axis, _TAU, signed=False),
         links=(Link("The other two", INPUT_OUTPUT_PAGE, {}),),
     )
 

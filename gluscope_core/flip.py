@@ -1,6 +1,6 @@
 """The other sign convention: what a neuron's figures become when its w_in and w_out both change sign."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,28 +40,50 @@ IsFlipped = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Of neurons by layer and number: 1 where the other convention turns them round too, 0 where not, NaN unknown."""
 
 
-def flip_figures(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the neurons table."""
-    flipped = dict(row)
+def _sources() -> dict[str, tuple[str, int]]:
+    found = {column.value: (column.value, -1) for column in _NEGATED}
     for case in CASES:
-        for column in _BY_CASE:
-            flipped[column(case)] = row[column(case.mirrored)]
+        found |= {column(case): (column(case.mirrored), 1) for column in _BY_CASE}
         for quantity in QUANTITIES:
             for stat in Stat:
-                flipped[stat_column(case, quantity, stat)] = _stat(row, case.mirrored, quantity, stat)
-    for column in _NEGATED:
-        flipped[column] = _negative(row[column])
-    return flipped
+                found[stat_column(case, quantity, stat)] = _source_of_stat(case.mirrored, quantity, stat)
+    return found
 
 
-def _stat(row: Mapping[str, Any], case: Case, quantity: Quantity, stat: Stat) -> float | None:
+def _source_of_stat(case: Case, quantity: Quantity, stat: Stat) -> tuple[str, int]:
     if quantity not in _TURNED or stat is Stat.STD:
-        return row[stat_column(case, quantity, stat)]
-    return _negative(row[stat_column(case, quantity, _OPPOSITE.get(stat, stat))])
+        return stat_column(case, quantity, stat), 1
+    return stat_column(case, quantity, _OPPOSITE.get(stat, stat)), -1
 
 
-def _negative(value: float | None) -> float | None:
-    return None if value is None else -value
+_SOURCES = _sources()
+"""Columns of the neurons table that turn: which column the other convention has in their place, and its sign there."""
+
+
+def flip_figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the neurons table."""
+    flipped = {name: _signed(row[source], sign) for name, (source, sign) in _SOURCES.items()}
+    return {**row, **flipped}
+
+
+def _signed(value: float | None, sign: int) -> float | None:
+    return None if value is None else sign * value
+
+
+def sources_of(columns: Iterable[str]) -> tuple[str, ...]:
+    """What has to be read beside columns for `turned`."""
+    return tuple(_SOURCES[name][0] for name in columns if name in _SOURCES)
+
+
+def turned(neurons: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """Columns of all neurons in the other convention, by the column `flipped`; NaN where that is not known."""
+    flipped = neurons[NeuronColumn.FLIPPED].to_numpy(dtype=np.float64, na_value=np.nan)
+    found = {}
+    for name in columns:
+        source, sign = _SOURCES.get(name, (name, 1))
+        here, there = (neurons[each].to_numpy(dtype=np.float64, na_value=np.nan) for each in (name, source))
+        found[name] = np.where(np.isnan(flipped), np.nan, np.where(flipped == 1, sign * there, here))
+    return neurons.assign(**found)
 
 
 def flip_examples(examples: pd.DataFrame) -> pd.DataFrame:

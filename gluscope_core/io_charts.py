@@ -1,6 +1,8 @@
 """Charts of the input-output page, as Vega-Lite: of figures per layer, never of all neurons."""
 
-import numpy as np
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import pandas as pd
 
 from gluscope_core.palette import NEUTRAL, PLAIN_MARK
@@ -22,12 +24,11 @@ _HEIGHT = 300
 
 
 def composition_chart(found: pd.DataFrame, axis: LayerAxis) -> Spec:
-    """Stacked shares of each layer's neurons; of orthogonal output, by far the largest, only what the others leave."""
-    shown = found.loc[found["class"] != IOClass.ORTHOGONAL_OUTPUT.value]
-    names, colours = class_scale(set(shown["class"]))
-    shown = shown.assign(place=[names.index(name) for name in shown["class"]]).sort_values([LAYER, "place"])
+    """Stacked shares of each layer's neurons; orthogonal output, by far the largest, is what the others leave."""
+    names, colours = class_scale(set(found["class"]))
+    shown = found.assign(place=[names.index(name) for name in found["class"]]).sort_values([LAYER, "place"])
     top = shown.groupby(LAYER)["share"].cumsum()
-    shown = shown.assign(top=top, bottom=top - shown["share"], atypical=shown["class"].str.startswith(ATYPICAL))
+    shown = shown.assign(top=top, bottom=top - shown["share"], strength=shown["class"].map(_strength))
     typical = [name for name in names if not name.startswith(ATYPICAL)]
     legend = {"title": None, "orient": "bottom", "columns": COLUMNS_OF_KINDS, "labelLimit": 260, "values": typical}
     marks = {
@@ -39,14 +40,15 @@ def composition_chart(found: pd.DataFrame, axis: LayerAxis) -> Spec:
             "y": {
                 "field": "bottom",
                 "type": "quantitative",
+                "scale": {"domain": [0, 1]},
                 "axis": {"title": "share of the layer's neurons", "format": "%", "gridOpacity": 0.3},
             },
             "y2": {"field": "top"},
             "color": {"field": "class", "type": "nominal", "scale": _scale(names, colours), "legend": legend},
             "opacity": {
-                "field": "atypical",
-                "type": "nominal",
-                "scale": {"domain": [False, True], "range": [1, 0.5]},
+                "field": "strength",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1], "range": [0, 1]},
                 "legend": None,
             },
             "tooltip": tooltip(
@@ -54,18 +56,35 @@ def composition_chart(found: pd.DataFrame, axis: LayerAxis) -> Spec:
             ),
         },
     }
-    return layered(_HEIGHT + 70, "Input manipulators by class", [marks])
+    return layered(_HEIGHT + 70, "Neurons by class", [marks])
+
+
+def _strength(io_class: str) -> float:
+    """How much of its colour a class has."""
+    if io_class == IOClass.ORTHOGONAL_OUTPUT.value:
+        return 0.25
+    return 0.5 if io_class.startswith(ATYPICAL) else 1
 
 
 def _scale(names: list[str], colours: list[str]) -> Spec:
     return {"domain": names, "range": colours}
 
 
-def boxes_chart(found: pd.DataFrame, chance: pd.DataFrame, name: str, axis: LayerAxis, threshold: float) -> Spec:
+@dataclass(frozen=True)
+class Chance:
+    """What cosines come to by chance."""
+
+    bound: float
+    """Within ± this lie 95 % of random directions; 0 where it is not known of how many dimensions."""
+    layers: pd.DataFrame
+    """`low` and `high` of vectors of different neurons, by layer; no rows where they were not computed."""
+
+
+def boxes_chart(
+    found: pd.DataFrame, chance: Chance, name: str, axis: LayerAxis, threshold: float, *, signed: bool
+) -> Spec:
     """A box per layer over what chance gives: shaded, random directions; dashed, vectors of different neurons."""
-    signed = bool(np.any(chance["random_low"] < 0))
-    domain = [-1, 1] if signed else [0, 1]
-    y: Spec = {"type": "quantitative", "scale": {"domain": domain}}
+    y: Spec = {"type": "quantitative", "scale": {"domain": [-1, 1] if signed else [0, 1]}}
     y["axis"] = {"title": None, "gridOpacity": 0.25, "tickCount": 5}
     told = tooltip(
         layer=("layer", "d"),
@@ -88,7 +107,8 @@ def boxes_chart(found: pd.DataFrame, chance: pd.DataFrame, name: str, axis: Laye
         return {**base, "mark": mark, "encoding": encoding}
 
     marks = [
-        *_chance_marks(axis.placed(chance), axis, y),
+        _random_band(-chance.bound if signed else 0, chance.bound, axis, y),
+        *_chance_marks(axis.placed(chance.layers), axis, y, signed=signed),
         *_threshold_marks(threshold, y, signed=signed),
         part({"type": "rule", "color": NEUTRAL, "opacity": 0.35, "strokeWidth": 1}, "least", "most"),
         part({"type": "rule", "color": PLAIN_MARK, "strokeWidth": 1.4}, "low", "high"),
@@ -98,14 +118,11 @@ def boxes_chart(found: pd.DataFrame, chance: pd.DataFrame, name: str, axis: Laye
     return layered(_HEIGHT, name, marks)
 
 
-def _chance_marks(chance: pd.DataFrame, axis: LayerAxis, y: Spec) -> list[Spec]:
-    if chance.empty:
-        return []
-    told = tooltip(layer=("layer", "d"), low=("vectors of different neurons, from", ".3f"), high=("to", ".3f"))
-    random = chance.head(1).assign(**dict(zip(("from", "to"), axis.x()["scale"]["domain"], strict=True)))
-    band = {
-        "data": records(random),
-        "mark": {"type": "rect", "color": NEUTRAL, "opacity": 0.28},
+def _random_band(low: float, high: float, axis: LayerAxis, y: Spec) -> Spec:
+    first, last = axis.x()["scale"]["domain"]
+    return {
+        "data": {"values": [{"from": first, "to": last, "random_low": low, "random_high": high}]},
+        "mark": {"type": "rect", "color": NEUTRAL, "opacity": 0.25},
         "encoding": {
             "x": axis.x("from"),
             "x2": {"field": "to"},
@@ -113,15 +130,18 @@ def _chance_marks(chance: pd.DataFrame, axis: LayerAxis, y: Spec) -> list[Spec]:
             "y2": {"field": "random_high"},
         },
     }
-    ends = [
+
+
+def _chance_marks(chance: pd.DataFrame, axis: LayerAxis, y: Spec, *, signed: bool) -> list[Spec]:
+    told = tooltip(layer=("layer", "d"), low=("vectors of different neurons, from", ".3f"), high=("to", ".3f"))
+    return [
         {
             "data": records(chance),
             "mark": {"type": "line", "color": LABEL_COLOUR, "strokeWidth": 1.2, "strokeDash": [3, 2]},
             "encoding": {"x": axis.x(), "y": {"field": end, **y}, "tooltip": told},
         }
-        for end in (["high"] if np.all(chance["low"] == 0) else ["low", "high"])
+        for end in (["low", "high"] if signed else ["high"])
     ]
-    return [band, *ends]
 
 
 def _threshold_marks(threshold: float, y: Spec, *, signed: bool) -> list[Spec]:
@@ -130,8 +150,9 @@ def _threshold_marks(threshold: float, y: Spec, *, signed: bool) -> list[Spec]:
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"y": {"field": "tau", **y}}}]
 
 
-def medians_chart(found: pd.DataFrame, axis: LayerAxis, bound: float) -> Spec:
-    """Median cos(w_in, w_out) by layer, a line per dataset (`name`), by colour."""
+def medians_chart(found: pd.DataFrame, axis: LayerAxis, bounds: Iterable[float]) -> Spec:
+    """Median cos(w_in, w_out) by layer, a line per dataset (`name`), by colour; a band for each of the numbers of
+    dimensions."""
     y: Spec = {"type": "quantitative"}
     y["axis"] = {"title": "median cos(w_in, w_out)", "gridOpacity": 0.25, "tickCount": 6}
     names = list(dict.fromkeys(found["name"]))
@@ -146,20 +167,13 @@ def medians_chart(found: pd.DataFrame, axis: LayerAxis, bound: float) -> Spec:
         "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 26, "filled": True}},
         "encoding": {"x": axis.x(), "y": {"field": "median", **y}, "color": colour, "tooltip": told},
     }
-    first, last = axis.x()["scale"]["domain"]
-    band = {
-        "data": {"values": [{"from": first, "to": last, "low": -bound, "high": bound}]},
-        "mark": {"type": "rect", "color": NEUTRAL, "opacity": 0.22},
-        "encoding": {
-            "x": axis.x("from"), "x2": {"field": "to"}, "y": {"field": "low", **y}, "y2": {"field": "high"},
-        },
-    }  # fmt: skip
+    bands = [_random_band(-bound, bound, axis, y) for bound in sorted(set(bounds), reverse=True)]
     zero = {
         "data": {"values": [{"y": 0}]},
         "mark": {"type": "rule", "color": NEUTRAL, "strokeWidth": 0.8},
         "encoding": {"y": {"field": "y", **y}},
     }
-    return layered(_HEIGHT + (70 if several else 0), "Median cos(w_in, w_out)", [band, zero, line])
+    return layered(_HEIGHT + (70 if several else 0), "Median cos(w_in, w_out)", [*bands, zero, line])
 
 
 _LINES = [PLAIN_MARK, "#c9822b", "#3f9a6b", "#b0529a", "#8b8f2e", "#7a6fd0"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.io_classes import IO_CLASSES, class_codes
 from gluscope_core.manifest import Manifest
@@ -143,15 +142,13 @@ def near(neurons: IONeurons, threshold: float) -> Near:
 
 
 def bands(manifest: Manifest, cosine: NeuronColumn, *, magnitudes: bool) -> pd.DataFrame:
-    """What chance gives, by layer: within `random_low` … `random_high` lie 95 % of cosines of random directions, within
-    `low` … `high` those of vectors of different neurons of the layer (of magnitudes: at least 95 %)."""
-    bound = random_cosine_bound(manifest.model.d_model)
+    """What chance gives, by layer: within `low` … `high` lie 95 % of cosines of vectors of different neurons of the
+    layer (of magnitudes: at least 95 %)."""
     rows = []
     for record in manifest.weights.mismatched if manifest.weights else ():
         low, high = getattr(record, cosine.value.removeprefix("cos_"))
         rows.append((record.layer, 0.0, max(-low, high)) if magnitudes else (record.layer, low, high))
-    found = pd.DataFrame(rows, columns=pd.Index([LAYER, "low", "high"]))
-    return found.assign(random_low=0.0 if magnitudes else -bound, random_high=bound)
+    return pd.DataFrame(rows, columns=pd.Index([LAYER, "low", "high"]))
 
 
 def chosen(neurons: IONeurons, classes: np.ndarray, io_class: str | None, role: str | None) -> np.ndarray:

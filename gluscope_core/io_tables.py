@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
+from gluscope_core import query
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.cosines import NAMES, both_names
 from gluscope_core.formats import count, exact, fixed, number, percent
@@ -40,6 +41,12 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.io_class or ANY}.{self.role or ANY}"
+
+    @property
+    def search(self) -> dict[str, str]:
+        """The same as a query."""
+        role = query.NO_ROLE if self.role == NO_ROLE else self.role
+        return {key: text for key, text in ((query.CLASS, self.io_class), (query.ROLE, role)) if text}
 
     @property
     def words(self) -> str:

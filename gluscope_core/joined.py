@@ -15,10 +15,11 @@ from gluscope_core.dataset import Coming, Dataset
 from gluscope_core.errors import JoinRefused
 from gluscope_core.flip import convert_weights, flip_index
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import Manifest, ModelFacts
+from gluscope_core.manifest import Manifest, MismatchRecord, ModelFacts
 from gluscope_core.original.names import short_name
 from gluscope_core.original.texts import TextFiles
 from gluscope_core.schema import (
+    COSINES,
     LAYER,
     NEURON,
     NEURONS,
@@ -191,10 +192,12 @@ class JoinedDataset(Dataset):
         table = weights.read_table(NEURONS_TABLE.name, [*_KEY, *sorted(needed)], layer)
         rows = table.take(_places(table, theirs))
         found = {name: rows.column(name) for name in needed}
+        unknown = self.manifest.sign_convention is SignConvention.UNKNOWN
         for name in _OF_SIGNS:
-            if name in found:
+            # Classes and magnitudes follow from the weights' own cosines, in whichever signs all of them are.
+            if name in found and not (unknown and name in COSINES):
                 found[name] = self._in_our_signs(found[name], rows.column(NeuronColumn.FLIPPED))
-        if self.manifest.sign_convention is SignConvention.UNKNOWN:
+        if unknown:
             found[NeuronColumn.FLIPPED] = pa.nulls(theirs.num_rows, pa.bool_())
         if NeuronColumn.MEAN_POST_SKEW in columns:
             product = compute(_MEAN_POST, theirs.to_pandas()) * _floats(found[NeuronColumn.UNEMBED_SKEW])
@@ -239,6 +242,13 @@ def why_not_joined(base: Manifest, weights: Manifest) -> str | None:
     return None
 
 
+def _in_any_signs(record: MismatchRecord) -> MismatchRecord:
+    """Where the signs of some vectors change, so do those of their cosines: at least as many lie within ± the further
+    end."""
+    reach = {name: max(map(abs, getattr(record, name))) for name in ("gate_in", "gate_out", "in_out")}
+    return replace(record, **{name: (-end, end) for name, end in reach.items()})
+
+
 def _with_windows(base: Manifest, windows: Manifest) -> Manifest:
     if base.imported is None or windows.imported is None:
         return base
@@ -259,11 +269,11 @@ def _joined_manifest(base: Manifest, weights: Manifest) -> Manifest:
         remarks.append("It goes by another name than the activations' model; shapes agree.")
     if convention is SignConvention.UNKNOWN:
         remarks.append(
-            f"Token lists and links are in {record.sign_convention} signs. Those of the activations are not known, so "
-            "cosines with w_gate and skewness, which change with signs, are left out."
+            f"Token lists, links and cosines with w_gate are in {record.sign_convention} signs. Those of the "
+            "activations are not known, so skewness, which has a meaning with them only, is left out."
         )
     elif convention is not record.sign_convention:
-        record = replace(record, sign_convention=convention, mismatched=())
+        record = replace(record, sign_convention=convention, mismatched=tuple(map(_in_any_signs, record.mismatched)))
     known = {name: getattr(weights.model, name) for name in ("layers", *_OF_MODEL)}
     both = hashlib.sha256(f"{base.imported.fingerprint} {weights.sha256}".encode()).hexdigest()
     return replace(

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ MOST, IN_ADDRESS = 2_000, 60
 """Neurons in a list, and in a list that the address holds."""
 MOST_BYTES = 2 * 2**20
 NOTE, TAGS = "note", "tags"
-_LONGEST_NOTE, _LONGEST_TAG = 500, 40
+_LONGEST_NOTE, _LONGEST_TAG, _LONGEST_NAME = 500, 40, 200
 _STARTS = re.compile(rf"({SPELLING})(?!\w|\.[0-9])[\s:;,|–—-]*", re.IGNORECASE)
 _BETWEEN = re.compile(rf"[,;]\s*(?={SPELLING}(?:[\s,;:|]|$))", re.IGNORECASE)
 """A comma parts neurons where another id follows it; in a note it is a comma."""
@@ -48,11 +48,40 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a list was made of, as far as its file says."""
+
+    model: str | None = None
+    revision: str | None = None
+    dataset_sha256: str | None = None
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> "About":
+        given = (content.get(each.name) for each in fields(cls))
+        return cls(*(text[:_LONGEST_NAME] if isinstance(text, str) and text else None for text in given))
+
+    def differs(self, here: "About") -> str | None:
+        """What is another here, and what follows; None where nothing is, or nobody says."""
+        if _others(self.model, here.model):
+            return f"This list is of neurons of {self.model}: in {here.model} their ids name others"
+        if _others(self.revision, here.revision):
+            return f"This list is of another revision of the model, {self.revision}: its neurons may have changed"
+        if _others(self.dataset_sha256, here.dataset_sha256):
+            return "This list was made with another dataset of the same model: its notes may speak of other figures"
+        return None
+
+
+def _others(one: str | None, other: str | None) -> bool:
+    return None not in (one, other) and one != other
+
+
+@dataclass(frozen=True)
 class NeuronList:
     """What could be read, and what could not, one sentence each."""
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
+    about: About = About()
 
 
 def parse_list(text: str, existing: Callable[[str], NeuronId] = NeuronId.parse) -> NeuronList:
@@ -98,9 +127,9 @@ def to_csv(entries: Sequence[Entry]) -> bytes:
     return csv_bytes(pd.DataFrame(rows, columns=pd.Index([LAYER, NEURON, NOTE, TAGS])))
 
 
-def to_json(entries: Sequence[Entry], about: Mapping[str, Any]) -> bytes:
+def to_json(entries: Sequence[Entry], about: About) -> bytes:
     rows = [{NEURON: str(entry.neuron), NOTE: entry.note, TAGS: list(entry.tags)} for entry in entries]
-    return json.dumps({**about, "neurons": rows}, ensure_ascii=False, indent=1).encode()
+    return json.dumps({**asdict(about), "neurons": rows}, ensure_ascii=False, indent=1).encode()
 
 
 def from_file(name: str, content: bytes, existing: Callable[[str], NeuronId] = NeuronId.parse) -> NeuronList:
@@ -111,7 +140,12 @@ def from_file(name: str, content: bytes, existing: Callable[[str], NeuronId] = N
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadNeuronList(f"{name[:60]} is no text: save it as CSV or JSON in UTF-8") from error
-    rows = _rows_of_json(name, text) if text.lstrip().startswith(("{", "[")) else _rows_of_csv(name, text)
+    about = About()
+    if text.lstrip().startswith(("{", "[")):
+        content = _json(name, text)
+        rows, about = _rows_of_json(name, content), About.read(content) if isinstance(content, dict) else about
+    else:
+        rows = _rows_of_csv(name, text)
     found: list[Entry] = []
     problems: list[str] = []
     for row in rows:
@@ -122,7 +156,7 @@ def from_file(name: str, content: bytes, existing: Callable[[str], NeuronId] = N
             continue
         tags = row.get(TAGS) or ()
         found.append(Entry.of(neuron, row.get(NOTE), [tags] if isinstance(tags, str) else tags))
-    return _checked(found, problems)
+    return replace(_checked(found, problems), about=about)
 
 
 def _id_of(row: Mapping[str, Any]) -> str:
@@ -131,11 +165,14 @@ def _id_of(row: Mapping[str, Any]) -> str:
     return str(neuron if layer in (None, "") else f"{layer}.{neuron}")
 
 
-def _rows_of_json(name: str, text: str) -> list[dict[str, Any]]:
+def _json(name: str, text: str) -> Any:
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadNeuronList(f"{name[:60]} is not whole JSON ({error}): export the list again") from error
+
+
+def _rows_of_json(name: str, content: Any) -> list[dict[str, Any]]:
     rows = content.get("neurons") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise BadNeuronList(f'{name[:60]} has no list of "neurons"')

@@ -80,11 +80,16 @@ class NeuronView:
         return {example.text: self.source(example.text) for example in examples}
 
 
+def flips_are_known(manifest: Manifest) -> bool:
+    """Whether figures can be turned into the other signs."""
+    has_flips = manifest.run is not None or manifest.weights is not None
+    return has_flips and manifest.sign_convention is not SignConvention.UNKNOWN
+
+
 def conventions(dataset: Dataset) -> tuple[SignConvention, ...]:
     """Those that a dataset can be shown in, its own first."""
-    manifest, own = dataset.manifest, dataset.manifest.sign_convention
-    flips_are_known = manifest.run is not None or manifest.weights is not None
-    if own is SignConvention.UNKNOWN or not flips_are_known:
+    own = dataset.manifest.sign_convention
+    if not flips_are_known(dataset.manifest):
         return (own,)
     return own, SignConvention.RAW if own is SignConvention.ALIGNED else SignConvention.ALIGNED
 

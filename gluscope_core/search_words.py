@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from gluscope_core.cosines import signs_of_cosines
 from gluscope_core.formats import number
 from gluscope_core.manifest import Manifest
 from gluscope_core.metrics import find, missing_stages
@@ -11,6 +12,7 @@ from gluscope_core.query import (
     LAYERS,
     NO_ROLE,
     ROLE,
+    TAU,
     TOKEN,
     VECTOR,
     Fires,
@@ -21,9 +23,13 @@ from gluscope_core.query import (
     Range,
 )
 from gluscope_core.token_search import Lexicon
+from gluscope_core.vocabulary import SignConvention
 
 TOWARDS = {1: "points to", -1: "points away from", None: "points to or away from"}
 FIRING = {Firing.ON: "on", Firing.BEFORE: "right before", Firing.ANY: "on or right before"}
+ONE_ROLE = (
+    "A neuron that passes for several roles has the first of: partition, prediction or suppression, entropy, attention."
+)
 _WORDS = (" again", " not", " because", " she", " import", "ing", " the")
 """Looked for in a vocabulary, for examples of what can be asked."""
 
@@ -37,6 +43,8 @@ def phrases(query: Query, token: str) -> dict[str, str]:
         said = {VECTOR: points, FIRES: fires} if both else {TOKEN: points or fires or f"in a list of “{token}”"}
     if query.classes:
         said[CLASS] = f"class {' or '.join(query.classes)}"
+    if query.threshold is not None:
+        said[TAU] = f"classes at τ = {query.threshold:g}"
     if query.roles:
         said[ROLE] = " or ".join("no role" if role == NO_ROLE else f"role {role}" for role in query.roles)
     if query.layers:
@@ -71,6 +79,21 @@ def sorted_by(order: Order | None, *, with_token: bool) -> str:
     if order is None or order.metric is None:
         return f"{'least' if order and not order.descending else 'strongest'} tie to the token first"
     return f"by {order.metric.name}, {'largest' if order.descending else 'smallest'} first"
+
+
+def notes(query: Query, manifest: Manifest) -> str:
+    """What one has to know to read what was found."""
+    weights, own = manifest.weights, manifest.sign_convention
+    said = [f"Signs of w_in and w_out: {own}, a convention."]
+    if own is SignConvention.UNKNOWN:
+        said = [f"Which signs of w_in and w_out cases and figures are in is not known. {signs_of_cosines(manifest)}"]
+    if query.roles:
+        said.append(ONE_ROLE)
+    if query.token and weights:
+        said.append(
+            f"Each of a token's lists holds at most its {weights.top_neurons} strongest neurons: not all there are."
+        )
+    return " ".join(said)
 
 
 def to_loosen(query: Query, without: Mapping[str, int], token: str) -> list[tuple[str, str]]:

@@ -63,7 +63,8 @@ class TableFile:
         def read() -> pa.Table:
             source = self._source(group)
             self._check_unpacked(source, [group])
-            return _sound(self._open(source).read_row_group(group), self.record.table)
+            # Groups are small: to share their columns among threads takes longer than to read them.
+            return _sound(self._open(source).read_row_group(group, use_threads=False), self.record.table)
 
         return self._guard(read)
 
@@ -142,8 +143,14 @@ class TableFile:
         return list(columns)
 
     def _first_group_up_to(self, neuron_id: NeuronId) -> int:
-        """Binary search over the row groups, which are sorted by layer and neuron."""
+        """Binary search over the row groups, which are sorted by layer and neuron. Where a file holds all of a layer,
+        the first look finds it."""
         low, high = 0, self.metadata.num_row_groups
+        likely = neuron_id.neuron // max(1, self._chunks.rows[0]) if high else 0
+        if likely < high:
+            first, last = self._bounds(likely)
+            if first < neuron_id <= last:  # were it equal to the first, a group before might have it too
+                return likely
         while low < high:
             middle = (low + high) // 2
             if self._bounds(middle)[1] < neuron_id:

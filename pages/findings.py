@@ -9,7 +9,7 @@ from gluscope_core.ui.neuron import where_data_would_be
 
 dataset = page.page_dataset()
 manifest = dataset.manifest
-st.markdown(f"### Findings · {escaped(manifest.model.id)}")
+st.title(f"Findings · {escaped(manifest.model.id)}")
 st.markdown(
     "Worked examples: what two papers say of larger models, tried on this dataset, and two questions that they do not "
     "ask. Every figure is computed from the dataset that is open, and every verdict by the rule below it; the "

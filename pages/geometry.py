@@ -13,7 +13,7 @@ from gluscope_core.vocabulary import CASES
 
 manifest = page.page_dataset().manifest
 activation = manifest.model.activation or "silu"  # the usual one, where a dataset does not say which
-st.markdown("### Geometry of a gated neuron")
+st.title("Geometry of a gated neuron")
 with where_data_would_be():
     picture, words = st.columns([1.5, 1], gap="large", vertical_alignment="center")
     with picture:
@@ -42,7 +42,7 @@ with where_data_would_be():
     with cases:
         if triple.consistent:
             name = both_names(triple.io_class(threshold))
-            st.markdown(f"#### {name[0].upper()}{name[1:]}")
+            st.subheader(f"{name[0].upper()}{name[1:]}", anchor=False)
             effects = {case: effect(triple, case, activation) for case in CASES}
             show_html(effects_html(effects, threshold), "effects")
             st.caption("Small: cosine of what is written with what was found. Strengthens, weakens: beyond ±τ.")

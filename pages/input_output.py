@@ -10,7 +10,7 @@ from gluscope_core.ui.neuron import where_data_would_be
 
 dataset = page.page_dataset()
 manifest = dataset.manifest
-st.markdown(f"### Input-output · {escaped(manifest.model.id)}")
+st.title(f"Input-output · {escaped(manifest.model.id)}")
 if manifest.weights is None:
     st.info(
         "The weights of this dataset have not been analysed, from whose cosines all of this page is made. "
@@ -29,5 +29,5 @@ with where_data_would_be():
         parts.medians(dataset, choices)
     parts.distributions(dataset, neurons, choices)
     io_neurons.fine_grained(dataset, neurons, choices.threshold)
-    io_neurons.crosstab(neurons, classes)
+    io_neurons.crosstab(neurons, classes, choices.in_search)
     parts.averages(neurons, classes, manifest, choices.axis)

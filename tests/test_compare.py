@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from transformers import LlamaForCausalLM
 
 from gluscope_core.activations import activation, silu
-from gluscope_core.compare import Cosine, correlations, known_cosines
+from gluscope_core.compare import Cosine, Limit, correlations, known_cosines, limits, own_cosines
 from gluscope_core.compare_words import correlations_html, correlations_note, cosines_between_html
 from gluscope_core.dataset import open_dataset
 from gluscope_core.ids import NeuronId
-from gluscope_core.vocabulary import Quantity, Vector
+from gluscope_core.vocabulary import VECTORS, Quantity, Vector
+from tests.weights_reference import Plain, cosine
 
 
 @pytest.fixture
@@ -103,6 +105,59 @@ def test_cosines_that_are_stored(with_weights):
         assert known[ends[row["relation"]]] == Cosine(row["cosine"])
         turned = known_cosines(other, one, theirs, mine)
         assert turned == {pair[::-1]: cosine for pair, cosine in known.items()}
-        html = cosines_between_html(one, other, known)
-        assert html.count("not stored") == 2 * (9 - len(known)) - (9 - len(known))
+        html = cosines_between_html(one, other, known, {})
+        assert html.count("not stored") == 9 - len(known)
     assert known_cosines(one, NeuronId(9, 9), mine, mine.head(0)) == {}
+
+
+@pytest.fixture(scope="module")
+def true_cosines(model_folder) -> dict[tuple[Vector, Vector], np.ndarray]:
+    """Of every neuron with every neuron."""
+    vectors = Plain.of(LlamaForCausalLM.from_pretrained(model_folder)).vectors
+    return {(mine, theirs): cosine(vectors[mine], vectors[theirs]) for mine in VECTORS for theirs in VECTORS}
+
+
+@pytest.mark.parametrize("ids", [((0, 3), (2, 5)), ((2, 5), (0, 3)), ((1, 7), (1, 20)), ((1, 2), (2, 23))])
+def test_cosines_that_are_not_stored_are_no_larger_than_is_said(with_weights, true_cosines, ids):
+    dataset = open_dataset(with_weights)
+    one, other = NeuronId(*ids[0]), NeuronId(*ids[1])
+    listed = dataset.weights(*one).related, dataset.weights(*other).related
+    known = known_cosines(one, other, *listed)
+    found = limits(one, other, *listed, dataset.manifest.weights.related)
+    assert not known.keys() & found.keys()
+    kinds = {(vector, vector) for vector in VECTORS}
+    kinds |= {(Vector.OUT, Vector.GATE), (Vector.OUT, Vector.IN)} if one.layer < other.layer else set()
+    kinds |= {(Vector.GATE, Vector.OUT), (Vector.IN, Vector.OUT)} if one.layer > other.layer else set()
+    assert known.keys() | found.keys() == kinds
+    for pair, limit in found.items():
+        true = true_cosines[pair][one.layer * 24 + one.neuron, other.layer * 24 + other.neuron]
+        assert limit.of_magnitude == (pair != (Vector.GATE, Vector.GATE))
+        assert (abs(true) if limit.of_magnitude else true) <= limit.value * 1.001
+        assert limit.value < 1
+
+
+def test_a_short_list_says_nothing_of_others(with_weights):
+    dataset = open_dataset(with_weights)
+    one, other = NeuronId(0, 3), NeuronId(2, 5)
+    listed = dataset.weights(*one).related, dataset.weights(*other).related
+    assert limits(one, other, *listed, dataset.manifest.weights.related + 1) == {}
+    assert limits(one, other, listed[0], listed[1].head(0), dataset.manifest.weights.related) == {}
+
+
+def test_limits_are_rounded_upwards():
+    pair = (Vector.IN, Vector.IN), (Vector.GATE, Vector.GATE)
+    found = dict(zip(pair, (Limit(0.3201, of_magnitude=True), Limit(-0.129, of_magnitude=False)), strict=True))
+    html = cosines_between_html(NeuronId(0, 1), NeuronId(2, 3), {}, found)
+    assert "|cos| ≤ 0.33" in html
+    assert "cos ≤ −0.12" in html
+    assert html.count("not stored") == 7
+
+
+def test_a_neuron_with_itself(with_weights):
+    row = open_dataset(with_weights).neuron(1, 3)
+    found = own_cosines(row)
+    assert len(found) == 9
+    assert found[Vector.OUT, Vector.GATE] == Cosine(row["cos_gate_out"]) == found[Vector.GATE, Vector.OUT]
+    assert found[Vector.IN, Vector.OUT] == Cosine(row["cos_in_out"])
+    assert found[Vector.IN, Vector.IN] == Cosine(1.0)
+    assert own_cosines(dict.fromkeys(row)) == {}

@@ -1,11 +1,11 @@
 """Figures of the comparing charts equal direct computations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from gluscope_core.compare_charts import depth_chart, metric_by_depth, ranges, ranges_chart, share_by_depth
+from gluscope_core.compare_charts import depth_chart, medians_by_depth, ranges, ranges_chart, shares_by_depth
 from gluscope_core.dataset import open_dataset
-from gluscope_core.metrics import find
 from gluscope_core.vocabulary import CASES, Quantity
 
 
@@ -19,14 +19,24 @@ def test_ranges(finished):
         line = found.iloc[at]
         assert (line["least"], line["largest"], line["mean"]) == (figures["min"], figures["max"], figures["mean"])
         assert line["to"] - line["from"] == pytest.approx(2 * figures["std"])
+        assert (line["start"], line["stop"]) == (line["least"], line["largest"])
     assert ranges_chart(found, Quantity.GATE).to_dict()["height"]
+    kept = {name: value for name, value in rows["1.3"].items() if not name.endswith(("_std", "gate+_in-_hook_pre_min"))}
+    theirs = ranges({"1.3": {**dict.fromkeys(rows["1.3"]), **kept}}, Quantity.GATE)
+    assert theirs[["from", "to"]].isna().all(axis=None)
+    assert theirs["start"][1] == theirs["mean"][1]  # what is not known is not drawn
+    assert theirs["stop"].tolist() == theirs["largest"].tolist()
     empty = ranges({"1.3": dict.fromkeys(rows["1.3"])}, Quantity.GATE)
     assert empty.empty
 
 
+def by_layer(neurons: pd.DataFrame, column: str) -> pd.Series:
+    return pd.Series(neurons[column].to_numpy(float, na_value=np.nan), neurons["layer"].to_numpy())
+
+
 def test_medians_by_depth(with_weights):
     neurons = open_dataset(with_weights).neurons()
-    found = metric_by_depth(neurons, find("cos_in_out"), "tiny", 3)
+    found = medians_by_depth(by_layer(neurons, "cos_in_out"), "tiny", 3)
     assert found["depth"].tolist() == [0.5 / 3, 0.5, 2.5 / 3]
     for layer in range(3):
         values = neurons.loc[neurons["layer"] == layer, "cos_in_out"].astype(float)
@@ -39,15 +49,15 @@ def test_medians_by_depth(with_weights):
 
 def test_a_layer_without_values_has_no_median(with_weights):
     neurons = open_dataset(with_weights).neurons()
-    assert metric_by_depth(neurons, find("entropy_share"), "tiny", 3)["layer"].tolist() == [2]
+    assert medians_by_depth(by_layer(neurons, "entropy_share"), "tiny", 3)["layer"].tolist() == [2]
 
 
 def test_shares_by_depth(with_weights):
     neurons = open_dataset(with_weights).neurons()
-    found = share_by_depth(neurons, "io_class", "orthogonal output", "tiny", 3)
+    here = neurons["io_class"].eq("orthogonal output").to_numpy(float)
+    found = shares_by_depth(pd.Series(here, neurons["layer"].to_numpy()), "tiny", 3)
     for layer in range(3):
         mine = neurons[neurons["layer"] == layer]
         assert found["value"][layer] == (mine["io_class"] == "orthogonal output").sum() / len(mine)
-    none = share_by_depth(neurons, "role", "prediction", "tiny", 3)
-    assert none["neurons"].tolist() == [24, 24, 24]
+    assert found["neurons"].tolist() == [24, 24, 24]
     assert len(depth_chart(found, "title", "y", shares=True).to_dict()["layer"]) == 1

@@ -6,17 +6,24 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
+from transformers import LlamaForCausalLM
 
 from compute.config import WeightsConfig
 from compute.run import run
 from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
+from gluscope_core.formats import fixed
+from gluscope_core.io_classes import classify
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.schema import COSINES
 from gluscope_core.sign_table import table_html
 from tests.app_pages import ENTRY, charts, html_of, prose, visit
+from tests.original_files import write_original
 
 BUNDLED = ENTRY.parent / "datasets"
 PAIR = {"a": "1.1033", "b": "9.255"}
@@ -40,9 +47,20 @@ def test_two_neurons(opened):
         assert table_html(dataset.neuron(*ids)) in html_of(app, f"table_{half}")
         assert html_of(app, f"examples_{half}").count("class=row") > 8
     assert "w_out of 1.1033" in html_of(app, "cosines")
-    assert "+0.66" in html_of(app, "cosines")
-    assert "n = 1,024 tokens of 710 texts" in prose(app)
-    assert "+0.79" in html_of(app, "correlations")
+    related = dataset.weights(1, 1033).related
+    listed = related[
+        (related["layer"] == 9) & (related["neuron"] == 255) & (related["relation"] != "near by all three")
+    ]
+    assert len(listed)
+    for value in listed["cosine"]:
+        assert f">{fixed(value)}</b>" in html_of(app, "cosines")
+    assert "≤" in html_of(app, "cosines")
+    one, other = dataset.samples(1, 1033), dataset.samples(9, 255)
+    assert f"n = {len(one):,} tokens of {one['text'].nunique()} texts" in prose(app)
+    for quantity in ("gate", "in"):
+        assert f">{fixed(one[quantity].astype(float).corr(other[quantity].astype(float)))}</b>" in html_of(
+            app, "correlations"
+        )
     assert len(charts(app)) == 5
 
 
@@ -91,6 +109,10 @@ def test_the_same_neuron_twice(opened):
     app = opened(BUNDLED, a="1.1033", b="L1N1033")
     assert "the same neuron twice" in prose(app)
     assert html_of(app, "correlations").count("+1.00") >= 4
+    row = open_dataset(next(BUNDLED.iterdir())).neuron(1, 1033)
+    assert html_of(app, "cosines").count("+1.00") == 3
+    for name in COSINES:
+        assert html_of(app, "cosines").count(f">{fixed(row[name])}</b>") == 2
 
 
 @pytest.mark.parametrize(
@@ -192,17 +214,71 @@ def test_one_dataset_has_nothing_beside_it(opened):
     assert "only one dataset" in prose(opened(BUNDLED, view="layers"))
 
 
-def test_two_datasets(opened, with_weights, finished, config, model_folder, tmp_path):
-    (tmp_path / "shelf").mkdir()
-    (tmp_path / "shelf" / "one").symlink_to(with_weights)
-    run(replace(config, out=tmp_path / "shelf" / "two", seed=3))
-    weights(WeightsConfig(dataset=tmp_path / "shelf" / "two", model=str(model_folder), top_neurons=4))
-    app = opened(tmp_path / "shelf", view="layers")
+@pytest.fixture(scope="module")
+def shelf(with_weights, config, model_folder, tmp_path_factory) -> Path:
+    """Two datasets of one model in different signs, and one of a model with fewer layers, which has weights only."""
+    folder = tmp_path_factory.mktemp("shelf")
+    (folder / "aligned").symlink_to(with_weights)
+    run(replace(config, out=folder / "raw", sign_convention="raw"))
+    weights(WeightsConfig(dataset=folder / "raw", model=str(model_folder), top_neurons=4))
+    shallow = LlamaForCausalLM.from_pretrained(model_folder, num_hidden_layers=2)
+    shallow.save_pretrained(folder.parent / f"{folder.name}-model" / "shallow")
+    weights(WeightsConfig(model=str(folder.parent / f"{folder.name}-model" / "shallow"), out=folder / "shallow"))
+    return folder
+
+
+def drawn(app: AppTest) -> pd.DataFrame:
+    """What the chart of two datasets' layers shows."""
+    [chart] = app.get("vega_lite_chart")
+    frames = [pd.DataFrame(each) for each in json.loads(chart.proto.spec).get("datasets", {}).values()]
+    if not frames:
+        frames = [pa.ipc.open_stream(each.data.data).read_pandas() for each in chart.proto.datasets]
+    return next(each for each in frames if "depth" in each)
+
+
+def test_two_datasets_in_different_signs(opened, shelf):
+    app = opened(shelf, view="layers", show="freq_pp", **{"with": "raw"})
+    assert charts(app) == ["Median freq(gate+ in+) ± of each layer"]
+    assert "Both in aligned signs: the other's own are raw" in prose(app)
+    frame = open_dataset(shelf / "aligned").neurons(["layer", "gate+_in+_freq"])
+    wanted = frame.groupby("layer")["gate+_in+_freq"].median()
+    found = drawn(app)
+    for name in ("aligned", "raw"):
+        line = found[found["dataset"] == f"tiny-llama ({name})"].set_index("layer")["value"]
+        assert line.to_dict() == pytest.approx(wanted.to_dict(), abs=1e-6)
+
+
+def test_two_datasets_of_different_depth(opened, shelf):
+    app = opened(shelf, view="layers", show="class orthogonal output", tau="0.3", **{"with": "shallow"})
+    assert app.slider(key="slide_tau").value == 0.3
+    assert "Classes of both at τ = 0.3" in prose(app)
+    found = drawn(app)
+    for folder in ("aligned", "shallow"):
+        dataset = open_dataset(shelf / folder)
+        frame = dataset.neurons(["layer", *COSINES])
+        kinds = classify(*(frame[name].to_numpy(float) for name in COSINES), threshold=0.3)
+        wanted = pd.Series(kinds == "orthogonal output").groupby(frame["layer"]).mean()
+        line = found[found["dataset"] == dataset.manifest.model.id].set_index("layer")
+        assert line["value"].to_dict() == pytest.approx(wanted.to_dict())
+        layers = dataset.manifest.model.layers
+        assert line["depth"].to_dict() == pytest.approx({layer: (layer + 0.5) / layers for layer in range(layers)})
+
+
+def test_what_two_datasets_show(opened, shelf):
+    app = opened(shelf, view="layers", **{"with": "raw"})
     assert charts(app) == ["Median cos(w_in, w_out) of each layer"]
     app.selectbox(key="layers_show").set_value("class depletion").run()
     assert app.query_params["show"] == "class depletion"
     assert charts(app) == ["Share of depletion"]
-    bad = opened(tmp_path / "shelf", view="layers", show="<b>", **{"with": "nothing"})
+    bad = opened(shelf, view="layers", show="<b>", **{"with": "nothing"})
     assert prose(bad).count("is not to be had here") == 2
     assert charts(bad)
-    assert finished
+
+
+def test_signs_that_are_not_known_are_not_compared(opened, shelf, finished, tmp_path):
+    (tmp_path / "aligned").symlink_to(shelf / "aligned")
+    write_original(finished, tmp_path / "theirs", 4)
+    app = opened(tmp_path, view="layers")
+    assert charts(app)
+    assert "not known of both" in prose(app)
+    assert not any("±" in label for label in app.selectbox(key="layers_show").options)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import open_dataset
 from gluscope_core.io_classes import IO_CLASSES, classify
@@ -136,7 +135,6 @@ def test_bands_of_chance(with_weights):
     record = manifest.weights.mismatched[1]
     signed = bands(manifest, NeuronColumn.COS_GATE_OUT, magnitudes=False).set_index("layer")
     assert tuple(signed.loc[1, ["low", "high"]]) == record.gate_out
-    assert signed.loc[1, "random_low"] == -random_cosine_bound(manifest.model.d_model)
     magnitudes = bands(manifest, NeuronColumn.COS_GATE_OUT, magnitudes=True).set_index("layer")
     assert magnitudes.loc[1, "low"] == 0
     assert magnitudes.loc[1, "high"] == max(-record.gate_out[0], record.gate_out[1])

@@ -10,7 +10,7 @@ import pytest
 
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.io_charts import boxes_chart, composition_chart, medians_chart
+from gluscope_core.io_charts import Chance, boxes_chart, composition_chart, medians_chart
 from gluscope_core.io_gains import gains_chart
 from gluscope_core.io_plane import first_layers, plane_chart, planes
 from gluscope_core.io_statistics import (
@@ -24,6 +24,7 @@ from gluscope_core.io_statistics import (
     gains_of_classes,
 )
 from gluscope_core.io_tables import Cell, contingency_html, neurons_html, neurons_table, strongest_first
+from gluscope_core.schema import COSINES
 from gluscope_core.vega import LayerAxis, Spec
 
 BUNDLED = Path(__file__).parent.parent / "datasets" / "smollm2-135m-instruct"
@@ -56,33 +57,49 @@ def shown(chart: Spec, field: str) -> pd.DataFrame:
 
 def test_composition(neurons, frame):
     bars = shown(composition_chart(composition(neurons.layer, neurons.classes(0.5)), AXIS), "bottom")
-    wanted = frame.groupby("layer")["io_class"].value_counts(normalize=True).drop("orthogonal output", level=1)
+    wanted = frame.groupby("layer")["io_class"].value_counts(normalize=True)
     assert len(bars) == len(wanted)
     for bar in bars.to_dict("records"):
         assert bar["top"] - bar["bottom"] == pytest.approx(wanted[bar["layer"], bar["class"]])
-    assert bars.groupby("layer")["top"].max().to_dict() == pytest.approx(wanted.groupby("layer").sum().to_dict())
+    assert bars.groupby("layer")["top"].max().to_numpy() == pytest.approx(1)
+    rest = bars[bars["class"] == "orthogonal output"]
+    assert (rest["top"] == bars.groupby("layer")["top"].max().to_numpy()).all()  # on top of the others
     assert bars.groupby("layer")["bottom"].min().to_numpy() == pytest.approx(0)
 
 
+@pytest.mark.parametrize("cosine", COSINES)
 @pytest.mark.parametrize("magnitudes", [True, False])
-def test_boxes(dataset, neurons, frame, magnitudes):
-    values = frame["cos_in_out"].astype(np.float64)
+def test_boxes(dataset, neurons, frame, cosine, magnitudes):
+    values = frame[cosine].astype(np.float64)
     values = values.abs() if magnitudes else values
-    chance = bands(dataset.manifest, NeuronColumn.COS_IN_OUT, magnitudes=magnitudes)
-    chart = boxes_chart(boxes(neurons.layer, values.to_numpy()), chance, "cosine", AXIS, 0.5)
+    chance = Chance(0.08, bands(dataset.manifest, cosine, magnitudes=magnitudes))
+    chart = boxes_chart(boxes(neurons.layer, values.to_numpy()), chance, "cosine", AXIS, 0.5, signed=not magnitudes)
     drawn = shown(chart, "q1").set_index("layer")
     for name, share in (("q1", 0.25), ("median", 0.5), ("q3", 0.75)):
         assert drawn[name].to_dict() == pytest.approx(values.groupby(frame["layer"]).quantile(share).to_dict())
     assert len(shown(chart, "high")) == 30
     assert len(shown(chart, "tau")) == (1 if magnitudes else 2)
+    ends = shown(chart, "random_low").iloc[0]
+    assert (ends["random_low"], ends["random_high"]) == (0 if magnitudes else -0.08, 0.08)
+
+
+def test_boxes_keep_their_signs_without_what_chance_gives(neurons, frame):
+    """As of a dataset joined with weights of other signs once was: half of the picture was missing."""
+    none = Chance(0.08, pd.DataFrame({"layer": [], "low": [], "high": []}))
+    found = boxes(neurons.layer, frame["cos_in_out"].to_numpy(np.float64))
+    chart = json.loads(json.dumps(boxes_chart(found, none, "cosine", AXIS, 0.5, signed=True)))
+    assert all(layer["encoding"]["y"]["scale"]["domain"] == [-1, 1] for layer in chart["layer"])
+    assert len(shown(chart, "random_low")) == 1
 
 
 def test_medians_of_models_with_other_numbers_of_layers():
     axes = {"a": LayerAxis(relative=True, layers=2), "b": LayerAxis(relative=True, layers=4)}
     parts = [axis.placed(pd.DataFrame({"layer": range(axis.layers), "median": 0.1, "neurons": 9, "name": name}))
              for name, axis in axes.items()]  # fmt: skip
-    points = shown(medians_chart(pd.concat(parts), axes["a"], 0.05), "median")
+    chart = medians_chart(pd.concat(parts), axes["a"], [0.05, 0.05, 0.08])
+    points = shown(chart, "median")
     assert points.groupby("name")["at"].apply(list).to_dict() == {"a": [0.25, 0.75], "b": [0.125, 0.375, 0.625, 0.875]}
+    assert [each["data"]["values"][0]["random_high"] for each in chart["layer"][:-2]] == [0.08, 0.05]
 
 
 def test_gains(neurons, frame):

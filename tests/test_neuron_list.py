@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gluscope_core.errors import BadNeuronList, GluscopeError
 from gluscope_core.ids import NeuronId
-from gluscope_core.neuron_list import MOST, MOST_BYTES, Entry, from_file, merged, parse_list, to_csv, to_json
+from gluscope_core.neuron_list import MOST, MOST_BYTES, About, Entry, from_file, merged, parse_list, to_csv, to_json
 
 
 def entry(layer: int, neuron: int, note: str = "", *tags: str) -> Entry:
@@ -69,10 +69,32 @@ entries = st.lists(
 @settings(deadline=None)
 @given(entries)
 def test_files_come_back_the_same(listed):
-    about = {"model": "tiny"}
+    about = About("tiny", "main")
     assert from_file("a.csv", to_csv(listed)).entries == listed
     assert from_file("a.json", to_json(listed, about)).entries == listed
+    assert from_file("a.json", to_json(listed, about)).about == about
     assert from_file("a.csv", to_csv(listed)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (About("tiny", "main", "aa"), None),
+        (About(), None),
+        (About("tiny"), None),
+        (About("large", "main", "aa"), "of neurons of large: in tiny their ids name others"),
+        (About("tiny", "other", "aa"), "another revision of the model, other"),
+        (About("tiny", "main", "bb"), "another dataset of the same model"),
+    ],
+)
+def test_a_list_of_another_model_is_told(written, said):
+    found = from_file("a.json", to_json([entry(8, 1)], written)).about.differs(About("tiny", "main", "aa"))
+    assert (found is None) if said is None else (said in found)
+
+
+@pytest.mark.parametrize("content", [b'{"neurons": ["8.1"], "model": 3}', b'{"neurons": ["8.1"]}', b'["8.1"]'])
+def test_a_list_need_not_say_of_what_it_is(content):
+    assert from_file("a.json", content).about == About()
 
 
 def test_files_of_other_hands():

@@ -1,5 +1,6 @@
 """Datasets that the original program wrote: figures as they are there, and every page on them."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -26,14 +27,16 @@ from gluscope_core.original.columns import RECORDED
 from gluscope_core.original.names import convention_of, model_of
 from gluscope_core.schema import COSINES, NEURONS, NORMS
 from gluscope_core.vocabulary import TOP_LISTS, Field, Role, SignConvention
-from tests.app_pages import ENTRY, html_of
+from tests.app_pages import ENTRY, html_of, prose
 from tests.architectures import random_model
 from tests.conftest import as_read, odd_texts, write_texts
 from tests.original_files import write_original
 from tests.test_neuron_page import opened, said
 
 ORACLE = Path(__file__).parent.parent.parent / "shared" / "oracle"
-PAGES = ("overview", "neuron", "explore", "methods", "datasets")
+PAGES = (
+    "overview", "neuron", "explore", "input_output", "search", "compare", "findings", "methods", "geometry", "datasets",
+)  # fmt: skip
 K = 4
 """As the tiny dataset's lists have."""
 
@@ -178,14 +181,21 @@ def test_weights_computed_apart_are_joined(with_weights, original, alone, signs)
     assert all((values.diff().dropna() <= 0).all() for _, values in strength)
     assert joined.manifest.weights.sign_convention is SignConvention.ALIGNED
     assert conventions(joined) == (SignConvention.ALIGNED, SignConvention.RAW)
+    for mine, theirs in zip(
+        joined.manifest.weights.mismatched, open_dataset(alone[signs]).manifest.weights.mismatched, strict=True
+    ):
+        low, high = theirs.gate_out
+        wanted = (low, high) if signs == "aligned" else (-max(-low, high), max(-low, high))
+        assert mine.gate_out == wanted
 
 
 def test_signs_that_are_not_known_join_what_does_not_depend_on_them(finished, alone, tmp_path):
     joined = open_dataset(write_original(finished, tmp_path / "tiny", K), weights=alone["aligned"])
-    found = joined.neurons(["cos_in_out", "io_class", "cos_gate_in", "unembed_skew", "flipped", "mean_post_skew"])
-    assert found[["cos_in_out", "io_class"]].notna().all(axis=None)
-    assert found[["cos_gate_in", "unembed_skew", "flipped", "mean_post_skew"]].isna().all(axis=None)
-    assert "cosines with w_gate" in " ".join(joined.manifest.remarks)
+    kept = [*COSINES, "io_class"]
+    pd.testing.assert_frame_equal(joined.neurons(kept), open_dataset(alone["aligned"]).neurons(kept))
+    assert joined.neuron(1, 3)["cos_gate_out"] is not None
+    assert joined.neurons(["unembed_skew", "flipped", "mean_post_skew"]).isna().all(axis=None)
+    assert "cosines with w_gate are in aligned signs" in " ".join(joined.manifest.remarks)
     assert conventions(joined) == (SignConvention.UNKNOWN,)
 
 
@@ -297,6 +307,17 @@ def test_every_page_on_a_bare_one(original, monkeypatch):
     assert "kept no standard deviations" in said(apps["explore"])
     assert "no random ones" in said(opened(list="random"))
     assert "the original" in apps["datasets"].dataframe[0].value["computed by"].tolist()
+    how = "python -m compute weights --model M"
+    assert how in said(apps["input_output"])
+    assert how in said(apps["search"])
+    assert said(apps["findings"]).count(how) >= 5
+    pair = page("compare", a="1.3", b="1.4")
+    assert how in said(pair)
+    assert "No tokens were sampled, so there is none" in said(pair)
+    assert "The original program sampled no tokens" in said(pair)
+    assert html_of(pair, "table_a")
+    found = page("search", freq_gate_pos="0..1")
+    assert "72 neurons" in prose(found)
     methods = "\n".join(each.value for each in apps["methods"].markdown)
     assert "counts nor standard errors" in methods
     assert "its published dataset" in methods
@@ -317,6 +338,36 @@ def test_every_page_on_one_with_weights_and_texts(original, alone, tmp_path, mon
     raw = opened(signs="raw")
     assert raw.query_params["signs"] == "raw"
     assert page("explore").selectbox[0].value == "cos_in_out"
+    signed = page("input_output", cosines="signed")
+    assert "which the original program did not keep" in said(signed)
+    assert "(here: aligned)" in said(signed)
+    assert "Rule: at least half lie within" in said(apps["findings"])
+    assert "not the figures that this is about" in said(apps["findings"])
+    pair = page("compare", a="1.3", b="1.4")
+    assert "≤" in html_of(pair, "cosines")
+    assert "72 neurons" in prose(page("search", cos_in_out="-1..1"))
+
+
+def test_classes_where_signs_are_not_known(finished, alone, tmp_path, monkeypatch):
+    place = write_original(finished, tmp_path / "tiny", K)
+    shutil.copytree(alone["aligned"], place / "weights")
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(place))
+    frame = open_dataset(place).neurons(["cos_gate_in", "io_class"])
+    app = page("input_output", cosines="signed")
+    told = prose(app)
+    assert f"**{(frame['io_class'] != 'orthogonal output').mean():.1%}**" in told
+    assert "those of the weights; which ones the activations are in is not known" in told
+    assert "nan" not in told
+    [boxes] = [
+        json.loads(each.proto.spec) for each in app.get("vega_lite_chart") if each.proto.alt == "cos(gate, in) by layer"
+    ]
+    medians = {row["layer"]: row["median"] for row in boxes["layer"][-1]["data"]["values"]}
+    layers = np.repeat([0, 1, 2], 24)
+    assert medians == pytest.approx(frame["cos_gate_in"].astype(float).groupby(layers).median().to_dict())
+    assert "those of the weights" in said(page("compare", a="1.3", b="1.4"))
+    kind = frame["io_class"].value_counts().index[0]
+    found = page("search", **{"class": kind, "tau": "0.5"})
+    assert f"**{(frame['io_class'] == kind).sum()} neurons**" in prose(found)
 
 
 def first_place_of(app: AppTest) -> str:

@@ -11,7 +11,9 @@ from compute.config import WeightsConfig
 from compute.weights import weights
 from gluscope_core.dataset import open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
+from gluscope_core.io_classes import classify
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.schema import COSINES
 from tests.app_pages import ENTRY, html_of, visit
 from tests.app_pages import prose as pages_prose
 
@@ -76,6 +78,19 @@ def test_controls_write_the_query(opened):
     assert not app.exception
     found = open_dataset(next(BUNDLED.iterdir())).neurons().query("io_class == 'depletion' and 5 <= layer <= 9")
     assert f"**{len(found)} neurons**" in prose(app)
+
+
+def test_the_threshold_of_classes(opened):
+    """Has a control and words once classes are asked for, and decides what is found."""
+    app = opened(BUNDLED, **{"class": "depletion"})
+    assert app.slider(key="slide_tau").value == 0.5
+    app.slider(key="slide_tau").set_value(0.6).run()
+    assert app.query_params["tau"] == "0.6"
+    frame = open_dataset(next(BUNDLED.iterdir())).neurons()
+    kinds = classify(*(frame[name].to_numpy(float) for name in COSINES), threshold=0.6)
+    assert f"**{(kinds == 'depletion').sum()} neurons**: class depletion; classes at τ = 0.6" in prose(app)
+    assert "Signs of w_in and w_out: aligned" in prose(app)
+    assert "data-copy" in html_of(app, "copy")
 
 
 def test_a_range_is_added_and_taken_away(opened):

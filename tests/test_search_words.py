@@ -7,7 +7,7 @@ import pytest
 from gluscope_core.dataset import open_dataset
 from gluscope_core.query import parse
 from gluscope_core.search import apply
-from gluscope_core.search_words import phrases, sorted_by, to_loosen, ways_in, why_nothing
+from gluscope_core.search_words import notes, phrases, sorted_by, to_loosen, ways_in, why_nothing
 from gluscope_core.token_search import Lexicon
 
 BUNDLED = next((Path(__file__).parent.parent / "datasets").iterdir())
@@ -51,6 +51,21 @@ def test_conditions_in_words(bundled):
     }
     alone = parse({"token": "x", "matrix": "W_E"}, dataset.manifest).query
     assert phrases(alone, "x") == {"token": "a vector points to or away from “x” by W_E"}
+
+
+def test_another_threshold_is_said(bundled):
+    dataset, _ = bundled
+    query = parse({"class": "depletion", "tau": "0.6"}, dataset.manifest).query
+    assert phrases(query, "") == {"class": "class depletion", "tau": "classes at τ = 0.6"}
+
+
+def test_notes_say_in_which_signs_and_which_role(bundled):
+    manifest = bundled[0].manifest
+    plain = notes(parse({"class": "depletion"}, manifest).query, manifest)
+    assert plain == "Signs of w_in and w_out: aligned, a convention."
+    asked = notes(parse({"role": "partition", "token": "x"}, manifest).query, manifest)
+    assert "several roles has the first of" in asked
+    assert f"at most its {manifest.weights.top_neurons} strongest" in asked
 
 
 def test_of_nothing_found_it_says_why_and_what_to_loosen(bundled):

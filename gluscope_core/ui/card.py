@@ -7,6 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core import explore_words as words
+from gluscope_core.columns import NeuronColumn
+from gluscope_core.cosines import class_of
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
@@ -37,8 +39,9 @@ def named_neuron(neurons: pd.DataFrame) -> pd.DataFrame:
     return neurons.loc[(neurons[LAYER] == layer) & (neurons[NEURON] == neuron)]
 
 
-def show_card(dataset: Dataset) -> None:
-    """The neuron in the address, without leaving; its page is one click away."""
+def show_card(dataset: Dataset, threshold: float | None = None) -> None:
+    """The neuron in the address, without leaving; its page is one click away. Its class is that of the dataset, or by
+    the page's own threshold."""
     text = st.query_params.get(page.NEURON)
     if text is None:
         st.caption("Click a mark for its neuron, drag for a table, double-click to clear.")
@@ -52,4 +55,6 @@ def show_card(dataset: Dataset) -> None:
     with st.container(border=True, gap="small"):
         address = page.address(neuron=str(neuron))
         st.page_link(page.NEURON_PAGE, label=f"Open **{neuron}**", icon=":material/adjust:", query_params=address)
-        st.markdown(words.card(row.to_dict()))
+        shown = row.to_dict()
+        own = {} if threshold is None else {NeuronColumn.IO_CLASS: class_of(shown, threshold)}
+        st.markdown(words.card({**shown, **own}))

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core.activations import activation
-from gluscope_core.compare import correlations, known_cosines
+from gluscope_core.compare import correlations, known_cosines, limits, own_cosines
 from gluscope_core.compare_charts import ranges, ranges_chart
 from gluscope_core.compare_words import correlations_html, correlations_note, cosines_between_html
-from gluscope_core.cosines import cosines_html, title_html
+from gluscope_core.cosines import cosines_html, signs_of_cosines, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.examples_view import Choice, Example, Examples, Kind, collapse, fired_on
@@ -23,7 +23,7 @@ from gluscope_core.ui.neuron import SIGNS, shown_convention, token_texts, where_
 from gluscope_core.ui.page import COMPARE_PAGE, address, existing_neuron
 from gluscope_core.ui.state import choose, switch, write
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import CASES, QUANTITIES
+from gluscope_core.vocabulary import CASES, QUANTITIES, SignConvention
 
 ONE, OTHER = "a", "b"
 """Keys of the address."""
@@ -109,6 +109,8 @@ def _headings(views: Pair) -> None:
             has_cosines = manifest.weights is not None
             cosines = cosines_html(view.row, manifest) if has_cosines else ""
             show_html(title_html(view.row, manifest, str(view.id)) + cosines, f"heading_{column_of(views, view)}")
+    if views[0].convention is SignConvention.UNKNOWN and (said := signs_of_cosines(views[0].dataset.manifest)):
+        st.caption(said)
 
 
 def column_of(views: Pair, view: NeuronView) -> str:
@@ -126,9 +128,7 @@ def _between(views: Pair) -> None:
             st.caption(how_to_get_weights(one.dataset.manifest))
         else:
             with where_data_would_be():
-                known = known_cosines(one.id, other.id, one.weights().related, other.weights().related)
-                show_html(f'<div class="scrolls">{cosines_between_html(one.id, other.id, known)}</div>', "cosines")
-                st.caption(_kept(one.dataset) if len(known) < 7 else "")
+                _cosines(views)
     with activations:
         st.subheader("Correlation of their activations", anchor="correlation")
         if not one.dataset.has(SAMPLES_TABLE.name):
@@ -141,12 +141,21 @@ def _between(views: Pair) -> None:
             st.caption(correlations_note(shared, (len(samples[0]), len(samples[1]))))
 
 
-def _kept(dataset: Dataset) -> str:
-    weights = dataset.manifest.weights
-    lists = f"the first {weights.related} of each list" if weights else "the first of each list"
-    return (
-        f"A dataset holds cosines of neighbours and links only, {lists}; the viewer has no weights to compute others."
-    )
+def _cosines(views: Pair) -> None:
+    one, other = views
+    if one.id == other.id:
+        known, bounds, kept = own_cosines(one.row), {}, ""
+    else:
+        pair = one.id, other.id, one.weights().related, other.weights().related
+        length = one.dataset.manifest.weights.related if one.dataset.manifest.weights else 0
+        known, bounds = known_cosines(*pair), limits(*pair, length)
+        kept = (
+            f"The dataset keeps the {length} strongest of each neuron: of neighbours by one vector, and of what an "
+            "earlier neuron writes with what a later one reads. A pair that neither of the two keeps is no stronger "
+            "than the weakest kept (≤). Others are of no kind that is kept."
+        )
+    show_html(f'<div class="scrolls">{cosines_between_html(one.id, other.id, known, bounds)}</div>', "cosines")
+    st.caption(kept)
 
 
 def _statistics(views: Pair) -> None:
@@ -187,6 +196,8 @@ def _planes(views: Pair) -> None:
 
 def _samples(view: NeuronView) -> pd.DataFrame | str:
     """Or why there are none."""
+    if view.dataset.manifest.imported:
+        return "The original program sampled no tokens, so there is no density to show."
     if not view.dataset.has(SAMPLES_TABLE.name):
         return "No tokens were sampled (`--samples 0`), so there is no density to show."
     try:
@@ -197,6 +208,12 @@ def _samples(view: NeuronView) -> pd.DataFrame | str:
 
 def _choice() -> Choice:
     return Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
+
+
+_ONE_EXTREME = (
+    "The original program kept of each case the extreme of larger magnitude, from which the line goes to the mean, and "
+    "no standard deviations."
+)
 
 
 @st.fragment
@@ -211,6 +228,8 @@ def _case_by_case(views: Pair) -> None:
         ranges_chart(ranges({str(view.id): view.row for view in views}, quantity), quantity),
         alt=f"Ranges of {quantity.label} by case, of neurons {views[0].id} and {views[1].id}",
     )
+    if views[0].dataset.manifest.imported:
+        st.caption(_ONE_EXTREME)
     lists = [_examples_of(view) for view in views]
     bound = max((each.bound(quantity) for each in lists if isinstance(each, Examples)), default=0.0)
     colouring = Colouring(quantity, bound, every_token=EVERY in st.query_params)

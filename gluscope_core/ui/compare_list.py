@@ -1,6 +1,7 @@
 """A list of neurons on the compare page: pasted, edited, in the address while short, and as a file."""
 
 from collections.abc import Callable
+from html import escape
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -16,6 +17,7 @@ from gluscope_core.neuron_list import (
     MOST,
     NOTE,
     TAGS,
+    About,
     Entry,
     NeuronList,
     from_file,
@@ -29,6 +31,7 @@ from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import address, existing_neuron
 from gluscope_core.ui.state import write
+from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, freq_column
 
 IDS = "ids"
@@ -95,7 +98,7 @@ def neuron_list(dataset: Dataset) -> None:
     table, side = st.columns([3, 1], gap="large")
     with side:
         _paste(state, existing)
-        _open_file(state, existing)
+        _open_file(state, existing, _about(dataset))
     with table:
         if not state.entries:
             st.info("Paste neurons, or open a list that was exported. Notes and tags can be written into its table.")
@@ -103,6 +106,7 @@ def neuron_list(dataset: Dataset) -> None:
         with st.container(key="list"):
             _edit(state, dataset)
         st.html(_NO_OTHER_FILE)
+        _show_links(state.entries)
         _save(state, dataset)
 
 
@@ -129,7 +133,12 @@ def _paste(state: _State, existing: Callable[[str], NeuronId]) -> None:
             state.replaced(merged(state.entries, read.entries)[:MOST])
 
 
-def _open_file(state: _State, existing: Callable[[str], NeuronId]) -> None:
+def _about(dataset: Dataset) -> About:
+    manifest = dataset.manifest
+    return About(manifest.model.id, manifest.model.revision, manifest.sha256)
+
+
+def _open_file(state: _State, existing: Callable[[str], NeuronId], here: About) -> None:
     """Once per file: what is edited afterwards stays."""
     file = st.file_uploader(
         "Open a list", type=["csv", "json"], help="CSV or JSON as exported here: it is added", max_upload_size=2
@@ -142,6 +151,8 @@ def _open_file(state: _State, existing: Callable[[str], NeuronId]) -> None:
     except GluscopeError as error:
         st.error(escaped(str(error)))
         return
+    if differs := read.about.differs(here):
+        st.warning(escaped(f"{differs}."))
     _tell(read)
     state.replaced(merged(state.entries, read.entries)[:MOST])
 
@@ -161,7 +172,6 @@ def _edit(state: _State, dataset: Dataset) -> None:
         shown, key=state.editor, hide_index=True, num_rows="delete", row_height=38, height="auto",
         disabled=[name for name in shown if name not in (NOTE, TAGS)],
         column_config={
-            "neuron": kinds.LinkColumn(display_text=r"neuron=([0-9.]+)", help="Its page"),
             "cases": kinds.ImageColumn(help="Area: share of the counted tokens; gate+ right, in+ up", width=52),
             **{case.label: kinds.NumberColumn(format="percent", width=84) for case in CASES},
             NOTE: kinds.TextColumn(max_chars=500, width="medium"),
@@ -169,19 +179,29 @@ def _edit(state: _State, dataset: Dataset) -> None:
         },
         alt="List of neurons",
     )  # fmt: skip
-    by_link = dict(zip(shown["neuron"], state.begins, strict=True))
     rows = edited[["neuron", NOTE, TAGS]].itertuples(index=False, name=None)
-    state.edited(tuple(Entry.of(by_link[link].neuron, note, [tags]) for link, note, tags in rows))
+    state.edited(tuple(Entry.of(NeuronId.parse(name), note, [tags]) for name, note, tags in rows))
+
+
+def _show_links(entries: tuple[Entry, ...]) -> None:
+    """To pages of neurons, which the table could open in other tabs only."""
+    links = " ".join(
+        f'<a href="neuron?{escape(urlencode(address(neuron=str(entry.neuron))))}" data-go>{entry.neuron}</a>'
+        for entry in entries
+    )
+    show_html(
+        f'<nav class="listed-neurons" aria-label="Pages of these neurons"><span>Open:</span> {links}</nav>',
+        "pages_of_list",
+    )
 
 
 def _table(entries: tuple[Entry, ...], dataset: Dataset) -> pd.DataFrame:
     neurons = read_columns(dataset, _COLUMNS).set_index([LAYER, NEURON])
     rows = neurons.loc[[tuple(entry.neuron) for entry in entries]]
     frequencies = {case.label: rows[freq_column(case)].to_numpy() for case in CASES}
-    links = [f"/neuron?{urlencode(address(neuron=str(entry.neuron)))}" for entry in entries]
     shown = pd.DataFrame(
         {
-            "neuron": links,
+            "neuron": [str(entry.neuron) for entry in entries],
             "cases": [quantity and quantity for quantity in map(quadrant_image, rows.to_dict("records"))],
             NOTE: [entry.note for entry in entries],
             TAGS: [" ".join(entry.tags) for entry in entries],
@@ -194,15 +214,13 @@ def _table(entries: tuple[Entry, ...], dataset: Dataset) -> pd.DataFrame:
 
 
 def _save(state: _State, dataset: Dataset) -> None:
-    manifest = dataset.manifest
-    about = {"model": manifest.model.id, "revision": manifest.model.revision, "dataset_sha256": manifest.sha256}
-    stem = f"{manifest.model.id.replace('/', '_')}_neurons"
+    stem = f"{dataset.manifest.model.id.replace('/', '_')}_neurons"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count = len(state.entries)
         kept = "" if count <= IN_ADDRESS else f"; the address holds lists of at most {IN_ADDRESS}, so keep it as a file"
         st.caption(f"{count:,} neuron{'s' * (count != 1)}{kept}. Notes and tags are in the file, not in the address.")
         for kind, content in {
-            "CSV": lambda: to_csv(state.entries), "JSON": lambda: to_json(state.entries, about)
+            "CSV": lambda: to_csv(state.entries), "JSON": lambda: to_json(state.entries, _about(dataset))
         }.items():  # fmt: skip
             st.download_button(
                 kind, content, f"{stem}.{kind.lower()}", key=f"save_{kind}", on_click="ignore", type="tertiary",

@@ -53,7 +53,7 @@ def show(finding: Finding, evidence: Evidence) -> None:
             return
         outcome = _outcome(finding, evidence, finding.key, evidence.manifest.sha256)
         if outcome is None:
-            st.caption("Not tried on this dataset: no neuron of it has what this is about.")
+            st.caption("Not tried on this dataset: its neurons have not the figures that this is about.")
             return
         colour, icon = _BADGES[outcome.verdict]
         new = ":blue-badge[:material/lightbulb: not in the papers] " if finding.origin == OWN else ""

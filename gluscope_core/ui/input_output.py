@@ -1,6 +1,6 @@
 """Parts of the input-output page: its controls, what it caches, and each of its views."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,10 @@ import streamlit as st
 from gluscope_core import io_tables as tables
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.cosines import threshold_of
+from gluscope_core.cosines import signs_of_cosines, threshold_of
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
-from gluscope_core.io_charts import MOST_LINES, boxes_chart, composition_chart, medians_chart
+from gluscope_core.io_charts import MOST_LINES, Chance, boxes_chart, composition_chart, medians_chart
 from gluscope_core.io_gains import gains_chart
 from gluscope_core.io_statistics import (
     COLUMNS,
@@ -29,15 +29,17 @@ from gluscope_core.io_statistics import (
 )
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import code
+from gluscope_core.query import TAU
 from gluscope_core.schema import COSINES
 from gluscope_core.ui import page
-from gluscope_core.ui.choice import others_at_hand
 from gluscope_core.ui.columns import read_columns
+from gluscope_core.ui.others import WITH, opened, others
 from gluscope_core.ui.state import choose, several, slide
+from gluscope_core.ui.view import READABLE_TAGS
 from gluscope_core.vega import LayerAxis
 
-AXIS, VALUES, THRESHOLD, WITH = "depth", "cosines", "tau", "with"
-"""Keys of the address."""
+AXIS, VALUES = "depth", "cosines"
+"""Keys of the address; the threshold has that of a search."""
 _LAYER, _RELATIVE, _MAGNITUDES, _SIGNED = "layer", "relative", "magnitudes", "signed"
 
 
@@ -63,6 +65,8 @@ class Choices:
     axis: LayerAxis
     magnitudes: bool
     threshold: float
+    in_search: dict[str, str]
+    """What a query needs for the same classes."""
 
 
 def controls(manifest: Manifest) -> Choices:
@@ -70,10 +74,11 @@ def controls(manifest: Manifest) -> Choices:
         axis = _one_of(AXIS, "Axis of layers", {_LAYER: "layer", _RELATIVE: "relative depth"})
         values = _one_of(VALUES, "Cosines", {_MAGNITUDES: "|cosine|", _SIGNED: "signed"})
         threshold = slide(
-            THRESHOLD, "τ: from which on a cosine counts as different from 0", threshold_of(manifest),
+            TAU, "τ: from which on a cosine counts as different from 0", threshold_of(manifest),
             high=0.95, step=0.01, width=380,
         )  # fmt: skip
-    return Choices(LayerAxis(axis == _RELATIVE, manifest.model.layers), values == _MAGNITUDES, threshold)
+    in_search = {} if threshold == threshold_of(manifest) else {TAU: f"{threshold:g}"}
+    return Choices(LayerAxis(axis == _RELATIVE, manifest.model.layers), values == _MAGNITUDES, threshold, in_search)
 
 
 def _one_of(key: str, label: str, options: Mapping[str, str]) -> str:
@@ -99,45 +104,60 @@ def near_threshold(neurons: IONeurons, classes: np.ndarray, threshold: float) ->
 def shares(neurons: IONeurons, classes: np.ndarray, axis: LayerAxis) -> None:
     chart = composition_chart(composition(neurons.layer, classes), axis)
     st.vega_lite_chart(chart, key="shares", alt="IO classes by layer")
-    st.caption("Paler: atypical, w_gate and w_in do not match. The rest of each layer is orthogonal output.")
+    st.caption("Paler: atypical, w_gate and w_in do not match. Grey: the rest of each layer, orthogonal output.")
 
 
 def distributions(dataset: Dataset, neurons: IONeurons, choices: Choices) -> None:
     """A box per layer, one chart per cosine."""
     manifest = dataset.manifest
     st.subheader("The three cosines, layer by layer", anchor="cosines")
+    bound = random_cosine_bound(manifest.model.d_model)
     for slot, cosine in zip(st.columns(3, gap="small"), COSINES, strict=True):
         found = _boxes(neurons, manifest.sha256, cosine, magnitudes=choices.magnitudes)
-        chance = bands(manifest, cosine, magnitudes=choices.magnitudes)
+        chance = Chance(bound, bands(manifest, cosine, magnitudes=choices.magnitudes))
         name = f"|{tables.NAMES[cosine]}|" if choices.magnitudes else tables.NAMES[cosine]
-        chart = boxes_chart(found, chance, name, choices.axis, choices.threshold)
+        chart = boxes_chart(found, chance, name, choices.axis, choices.threshold, signed=not choices.magnitudes)
         slot.vega_lite_chart(chart, key=f"box_{cosine.value}", alt=f"{name} by layer")
-    bound = random_cosine_bound(manifest.model.d_model)
     st.caption(
-        f"White line: median; box: middle half; whiskers: the furthest neuron within 1.5 interquartile ranges; thin "
-        f"line: all. Shaded: 95 % of random directions in {manifest.model.d_model} dimensions (±{bound:.3f}). Dashed: "
-        "95 % of pairs of vectors of different neurons of the layer; what belonging to one neuron adds lies beyond. "
+        "White line: median; box: middle half; whiskers: the furthest neuron within 1.5 interquartile ranges; thin "
+        f"line: all. {_of_chance([manifest])} {_mismatched(manifest)} "
         f"Thin horizontal line: τ. {_signs(manifest, magnitudes=choices.magnitudes)}"
+    )
+
+
+def _of_chance(manifests: Sequence[Manifest]) -> str:
+    """What is shaded: one band for each number of dimensions."""
+    widths = sorted({each.model.d_model for each in manifests if each.model.d_model is not None})
+    ends = " and ".join(f"{width:,} (±{random_cosine_bound(width):.3f})" for width in widths)
+    return f"Shaded: 95 % of random directions in {ends} dimensions." if widths else ""
+
+
+def _other_coordinates(manifests: Sequence[Manifest]) -> str:
+    own, others = manifests[0].coordinates, manifests[1:]
+    named = [f"{code(each.model.id)} ({each.coordinates})" for each in others if each.coordinates is not own]
+    if not named:
+        return ""
+    return f"In other coordinates than the first ({own}), so cosines are of other vectors: {', '.join(named)}."
+
+
+def _mismatched(manifest: Manifest) -> str:
+    if manifest.weights is None or not manifest.weights.mismatched:
+        return "Which cosines vectors of different neurons have was not recorded here."
+    return (
+        "Dashed: 95 % of pairs of vectors of different neurons of the layer; what belonging to one neuron adds lies "
+        "beyond."
     )
 
 
 def _signs(manifest: Manifest, *, magnitudes: bool) -> str:
     if magnitudes:
         return "Of cos(in, out) the sign has a meaning of its own: choose *signed* to see it."
-    return (
-        f"The signs of cos(gate, in) and cos(gate, out) are a convention (here: {manifest.sign_convention}); "
-        "that of cos(in, out) is not."
-    )
+    return f"{signs_of_cosines(manifest)} That of cos(in, out) is no convention."
 
 
 def medians(dataset: Dataset, choices: Choices) -> None:
-    """Of this dataset and of others at hand, each read once."""
-    others = {name: each for name, each in others_at_hand(dataset).items() if each.manifest.weights}
-    shown: list[Dataset] = [dataset]
-    if others:
-        _refuse_unknown(others)
-        asked = several(WITH, "Also", others, MOST_LINES - 1, "other datasets")
-        shown += [others[name] for name in asked]
+    """Of this dataset and of others that are chosen, each read once."""
+    shown = [dataset, *_chosen_others(dataset)]
     relative = choices.axis.relative or len({each.manifest.model.layers for each in shown}) > 1
     parts = []
     for each in shown:
@@ -151,10 +171,11 @@ def medians(dataset: Dataset, choices: Choices) -> None:
         parts.append(axis.placed(found).assign(name=_name(each, shown)))
     if not parts:
         return
-    bound = random_cosine_bound(dataset.manifest.model.d_model)
-    chart = medians_chart(pd.concat(parts, ignore_index=True), LayerAxis(relative, choices.axis.layers), bound)
+    manifests = [each.manifest for each in shown]
+    bounds = [random_cosine_bound(each.model.d_model) for each in manifests]
+    chart = medians_chart(pd.concat(parts, ignore_index=True), LayerAxis(relative, choices.axis.layers), bounds)
     st.vega_lite_chart(chart, key="medians", alt="Median cos(w_in, w_out) by layer")
-    st.caption(f"Shaded: 95 % of random directions in {dataset.manifest.model.d_model} dimensions.")
+    st.caption(f"{_of_chance(manifests)} {_other_coordinates(manifests)}")
 
 
 def _name(dataset: Dataset, shown: list[Dataset]) -> str:
@@ -164,19 +185,36 @@ def _name(dataset: Dataset, shown: list[Dataset]) -> str:
     return f"{model} ({dataset.name})" if again else model
 
 
-def _refuse_unknown(others: Mapping[str, Dataset]) -> None:
-    unknown = [name for name in st.query_params.get_all(WITH) if name and name not in others]
+def _chosen_others(dataset: Dataset) -> list[Dataset]:
+    """Those of which there are cosines."""
+    offered = others(dataset)
+    unknown = [name for name in st.query_params.get_all(WITH) if name and name not in offered]
     if unknown:
-        st.warning(f"There is no other dataset {', '.join(code(name[:60]) for name in unknown)} with weights here.")
+        st.warning(f"There is no other dataset {', '.join(code(name[:60]) for name in unknown)} here.")
+    if not offered:
+        return []
+    found = opened(several(WITH, "Also", offered, MOST_LINES - 1, "other datasets"), offered)
+    st.html(READABLE_TAGS)
+    bare = [code(each.name) for each in found if each.manifest.weights is None]
+    if bare:
+        st.warning(f"There are no cosines of {', '.join(bare)}: its weights have not been analysed.")
+    return [each for each in found if each.manifest.weights]
+
+
+_NO_ACTIVATIONS = (
+    "This dataset has weights only: `python -m compute run` with texts computes mean gain and effective IO."
+)
+_NO_GAINS = (
+    "Mean gain and effective IO are not here: they need E[post · x_in] and E[x_in²], which the original program did "
+    "not keep. `python -m compute run` computes them."
+)
 
 
 def averages(neurons: IONeurons, classes: np.ndarray, manifest: Manifest, axis: LayerAxis) -> None:
     """What neurons do on average, beside what their weights would have them do."""
     st.subheader("What they do on average", anchor="gain")
     if manifest.run is None:
-        st.info(
-            "This dataset has weights only: `python -m compute run` with texts computes mean gain and effective IO."
-        )
+        st.info(_NO_ACTIVATIONS if manifest.activations is None else _NO_GAINS)
         return
     words = {
         NeuronColumn.MEAN_GAIN: "Mean gain: E[post · x_in] / E[x_in²]",

@@ -1,5 +1,6 @@
 """Views of the input-output page that lead to neurons: the plane of two cosines, and the table of classes by role."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -7,12 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from gluscope_core import io_tables as tables
+from gluscope_core.cosines import signs_of_cosines
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadSettings
 from gluscope_core.io_plane import MOST_PLANES, Plane, first_layers, plane_chart, planes
 from gluscope_core.io_statistics import IONeurons, chosen, contingency
 from gluscope_core.markdown import code, escaped
 from gluscope_core.pairs import parse_layers
+from gluscope_core.search_words import ONE_ROLE
 from gluscope_core.ui import card, page
 from gluscope_core.ui.state import write, written
 from gluscope_core.ui.view import show_html
@@ -40,10 +43,10 @@ def fine_grained(dataset: Dataset, neurons: IONeurons, threshold: float) -> None
         picked = (plane, cells) if cells and plane.cells else picked
     st.caption(
         "Lines: ±τ, between the classes; circle: what no neuron leaves whose w_gate and w_in are at right angles. "
-        "The side (left or right) is the sign of cos(gate, out), a convention."
+        f"The side (left or right) is the sign of cos(gate, out). {signs_of_cosines(manifest)}"
     )
     if page.NEURON in st.query_params:
-        card.show_card(dataset)
+        card.show_card(dataset, threshold)
     if picked:
         _show_cell(picked[0], picked[1], neurons, threshold)
 
@@ -76,8 +79,9 @@ def _show_cell(plane: Plane, cells: list, neurons: IONeurons, threshold: float) 
     _show_neurons(neurons, neurons.classes(threshold), places, f"layer {plane.layer}", "in_plane")
 
 
-def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
-    """Classes by roles; beside it the neurons of the cell that the address names."""
+def crosstab(neurons: IONeurons, classes: np.ndarray, in_search: Mapping[str, str]) -> None:
+    """Classes by roles; beside it the neurons of the cell that the address names, and the same in the search, whose
+    link has `in_search` beside the cell."""
     st.subheader("Classes and roles", anchor="roles")
     counts = contingency(classes, neurons.role)
     text = st.query_params.get(CELL)
@@ -90,10 +94,15 @@ def crosstab(neurons: IONeurons, classes: np.ndarray) -> None:
         note = "×: times as many as if class and role had nothing to do with each other."
         if not counts.drop(columns=counts.columns[-1]).to_numpy().any():
             note = "No neuron has a role: roles were not computed, or no neuron passes their thresholds."
-        st.caption(f"{note} Click a number for its neurons.")
+        st.caption(f"{note} {ONE_ROLE} Click a number for its neurons.")
     if cell:
         with right:
             places = chosen(neurons, classes, cell.io_class, cell.role)
+            if cell.search:
+                st.page_link(
+                    page.SEARCH_PAGE, label="The same in Search", icon=":material/search:",
+                    query_params=page.address(**cell.search, **in_search),
+                )  # fmt: skip
             _show_neurons(neurons, classes, places, cell.words, "in_cell")
 
 

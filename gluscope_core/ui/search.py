@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from gluscope_core import query as keys
 from gluscope_core import search_words as words
+from gluscope_core.cosines import threshold_of
 from gluscope_core.dataset import Dataset
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import code, escaped
@@ -19,8 +20,8 @@ from gluscope_core.search import Found
 from gluscope_core.token_search import Lexicon, TokenMatch
 from gluscope_core.ui.choice import DATASET, REVISION
 from gluscope_core.ui.page import address
-from gluscope_core.ui.state import write
-from gluscope_core.ui.view import show_html
+from gluscope_core.ui.state import slide, write
+from gluscope_core.ui.view import READABLE_TAGS, show_html
 from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role
 
 PAGE = "page"
@@ -60,7 +61,7 @@ def controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
     """All of a query in a few lines; what hangs on a token or on weights is there where these are."""
     with st.container(key="query", gap="small"):
         _controls(query, dataset, lexicon)
-    st.html(f"<style>{_TWO_ABREAST}</style>")
+    st.html(f"<style>{_TWO_ABREAST}</style>{READABLE_TAGS}")
 
 
 def _controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
@@ -72,7 +73,7 @@ def _controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
         _several(keys.CLASS, "Class", [each.value for each in IOClass], query.classes, disabled=not has_weights)
     with top[2]:
         roles = [*(each.value for each in Role), keys.NO_ROLE]
-        _several(keys.ROLE, "Role", roles, query.roles, disabled=not has_weights)
+        _several(keys.ROLE, "Role", roles, query.roles, disabled=not has_weights, told=words.ONE_ROLE)
     with top[3]:
         _text(keys.LAYERS, "Layers", query.layers, "all, or 0-3, 14")
     metrics = {metric.key: metric for metric in available(dataset.manifest)}
@@ -84,6 +85,9 @@ def _controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
         _add_range(metrics)
     if query.token and lexicon is not None:
         _of_token(query)
+    if query.classes or query.threshold is not None:
+        default = threshold_of(dataset.manifest)
+        slide(keys.TAU, "τ: from which on a cosine counts for a class", default, step=0.01, width=380)
     _ranges(query)
 
 
@@ -166,10 +170,12 @@ def _one(slot: DeltaGenerator, key: str, label: str, options: dict[str, str], cu
     )  # fmt: skip
 
 
-def _several(key: str, label: str, options: list[str], current: tuple[str, ...], *, disabled: bool) -> None:
+def _several(
+    key: str, label: str, options: list[str], current: tuple[str, ...], *, disabled: bool, told: str | None = None
+) -> None:
     st.session_state[f"query_{key}"] = [str(each) for each in current]
     st.multiselect(
-        label, options, key=f"query_{key}", placeholder="any", disabled=disabled,
+        label, options, key=f"query_{key}", placeholder="any", disabled=disabled, help=told,
         format_func=lambda name: "no role" if name == keys.NO_ROLE else name,
         on_change=lambda: _write(key, ",".join(st.session_state[f"query_{key}"])),
     )  # fmt: skip

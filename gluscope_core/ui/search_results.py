@@ -39,12 +39,8 @@ def show_found(query: Query, found: Found, dataset: Dataset, token: str) -> None
         _files(query, found, dataset)
         listed = address(view="list", ids=",".join(map(str, ids)))
         st.page_link(COMPARE_PAGE, label="as a list", query_params=listed, icon=":material/compare:")
-
-    weights = dataset.manifest.weights
-    if query.token and weights:
-        st.caption(
-            f"Each of a token's lists holds at most its {weights.top_neurons} strongest neurons: not all there are."
-        )
+        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+    st.caption(words.notes(query, dataset.manifest))
 
     def link(neuron: NeuronId) -> str:
         case = query.fires.case.code if query.fires and query.fires.case else None

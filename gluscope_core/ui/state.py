@@ -76,15 +76,12 @@ def slide(
 
 
 def several(key: str, label: str, options: Iterable[str], most: int, placeholder: str) -> list[str]:
-    """Some of many, the first unless the address says others: each a value of the key, none of them an empty one."""
-    options = list(options)
-    default = options[:most]
-    named = st.query_params.get_all(key) if key in st.query_params else default
+    """Some of many, each a value of the key; none unless the address names some."""
+    options, named = list(options), st.query_params.get_all(key)
     st.session_state[f"several_{key}"] = [option for option in options if option in named][:most]
 
     def chosen() -> None:
-        now = st.session_state[f"several_{key}"]
-        write_all({key: None if now == default else now or ""})
+        write_all({key: st.session_state[f"several_{key}"] or None})
 
     return st.multiselect(
         label, options, key=f"several_{key}", max_selections=most, placeholder=placeholder, on_change=chosen

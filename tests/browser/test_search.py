@@ -8,11 +8,14 @@ import pytest
 from gluscope_core import open_dataset
 from gluscope_core.query import parse
 from gluscope_core.search import apply
-from tests.browser.conftest import BUNDLED
+from tests.browser.conftest import BUNDLED, start_server
 
 SERIOUS = ("serious", "critical")
-VIEWS = ["search", "search?token=%20again", "compare?a=1.1033&b=9.255", "compare?view=list&ids=8.997,9.1"]
-DRAWN = ".ways a, .results a, .half [data-v], [data-testid=stDataFrame] canvas"
+VIEWS = [
+    "search", "search?token=%20again", "search?class=depletion&tau=0.6", "compare?a=1.1033&b=9.255",
+    "compare?view=list&ids=8.997,9.1",
+]  # fmt: skip
+DRAWN = ".ways a, .results a, .half [data-v], [data-testid=stDataFrame] canvas, .marks"
 
 
 def test_from_a_word_to_a_neuron_and_back(server, page):
@@ -89,6 +92,10 @@ def test_a_list_is_pasted_exported_and_opened_again(server, page, tmp_path):
     assert files["CSV"].read_text().splitlines()[1:] == ["8,997,writes again,verb", "9,10,,", "9,1,'=1+1,x"]
     notes = [each["note"] for each in json.loads(files["JSON"].read_text())["neurons"]]
     assert notes == ["writes again", "", "=1+1"]
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(json.dumps(json.loads(files["JSON"].read_text()) | {"model": "another/model"}))
+    page.locator("input[type=file]").set_input_files(elsewhere)
+    page.get_by_text("This list is of neurons of another/model").wait_for()
     for kind in ("CSV", "JSON"):
         page.get_by_role("button", name="Clear").click()
         page.get_by_text("Paste neurons").wait_for()
@@ -99,9 +106,19 @@ def test_a_list_is_pasted_exported_and_opened_again(server, page, tmp_path):
         assert started.value.path().read_bytes() == files[kind].read_bytes()
 
 
+def test_a_list_leads_to_its_neurons_in_the_same_tab(server, page):
+    page.goto(f"{server}/compare?view=list&ids=8.997,9.1")
+    page.get_by_role("navigation", name="Pages of these neurons").get_by_role("link", name="9.1", exact=True).click()
+    page.wait_for_url(re.compile(r"/neuron\?.*neuron=9\.1(&|$)"))
+    page.locator("h1", has_text="9.1").wait_for()
+    assert len(page.context.pages) == 1
+    page.go_back()
+    page.get_by_text("2 neurons.").wait_for()
+
+
 def test_a_note_is_written_into_the_table(server, page):
     page.goto(f"{server}/compare?view=list&ids=8.997,9.1")
-    table = page.locator("[data-testid=stDataFrame] canvas").first
+    table = page.locator("[data-testid=stDataFrame] canvas, .marks").first
     table.wait_for()
     page.wait_for_timeout(1_500)
     box = table.bounding_box()
@@ -127,12 +144,26 @@ def test_a_note_is_written_into_the_table(server, page):
     assert "8,997,mine," in started.value.path().read_text()
 
 
-@pytest.mark.parametrize("path", VIEWS)
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A server on the bundled dataset under two names."""
+    shelf = tmp_path_factory.mktemp("shelf")
+    for name in ("one", "two"):
+        (shelf / name).symlink_to(next(BUNDLED.iterdir()))
+    process, address = start_server(shelf)
+    yield address
+    process.terminate()
+
+
+LAYERS = "compare?view=layers&show=class+depletion"
+
+
+@pytest.mark.parametrize("path", [*VIEWS, LAYERS])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_barriers(server, browser, path, scheme):
+def test_no_serious_barriers(server, two, browser, path, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme).new_page()
-    page.goto(f"{server}/{path}")
+    page.goto(f"{two if path == LAYERS else server}/{path}")
     page.locator(DRAWN).first.wait_for(timeout=60_000)
     page.wait_for_timeout(2_000)
     found = axe.Axe().run(page).response["violations"]
@@ -146,10 +177,10 @@ def _is_streamlits(violation: dict) -> bool:
     return all("stApp" in node["html"] or "data-testid" in node["html"] for node in violation["nodes"])
 
 
-@pytest.mark.parametrize("path", VIEWS)
-def test_narrow(server, browser, path):
+@pytest.mark.parametrize("path", [*VIEWS, LAYERS])
+def test_narrow(server, two, browser, path):
     page = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark").new_page()
-    page.goto(f"{server}/{path}")
+    page.goto(f"{two if path == LAYERS else server}/{path}")
     page.locator(DRAWN).first.wait_for(timeout=60_000)
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     page.context.close()
