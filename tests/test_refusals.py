@@ -30,8 +30,9 @@ from gluscope_core.errors import (
     TextsUnusable,
 )
 from tests.conftest import contents, odd_texts, write_texts
-from tests.stages import STAGES, task_of
-from tests.tasks import Task
+from tests.hub_standin import Hub
+from tests.stages import STAGES, task_of, write_pages
+from tests.tasks import Task, without_windows
 from tests.test_texts_stage import DOCUMENTS, jsonl
 from tests.test_texts_stage import model as letters  # noqa: F401
 
@@ -264,6 +265,57 @@ def test_models_that_cannot_be_analysed(config, tmp_path, capsys, content, reaso
     assert said[0].startswith("error: some-model: ")
     assert reason in said[0]
     assert not (tmp_path / "out").exists()
+
+
+REFUSED = {
+    "gpt": ({"model_type": "gpt2"}, "no gated MLP"),
+    "experts": ({"model_type": "mixtral"}, "mixture of experts"),
+    "code": ({"model_type": "hf_olmo", "auto_map": {"AutoConfig": "configuration.Config"}}, "never run"),
+    "other": ({"model_type": "llama", "hidden_act": "made_up"}, "activation function 'made_up'"),
+}
+
+
+@pytest.fixture
+def on_the_hub(hub: Hub, model_folder, tmp_path) -> Hub:
+    """Models that cannot be analysed, with weights and code, and one that can."""
+    for name, (content, _) in REFUSED.items():
+        shutil.copytree(model_folder, tmp_path / "models" / name)
+        (tmp_path / "models" / name / "config.json").write_text(json.dumps(content))
+        (tmp_path / "models" / name / "configuration.py").write_text("raise SystemExit('it was run')")
+        hub.add(f"some/{name}", tmp_path / "models" / name)
+    hub.add("some/good", model_folder)
+    return hub
+
+
+def files_asked(hub: Hub) -> set[str]:
+    return {each.path.rpartition("/")[2] for each in hub.asked if "/resolve/" in each.path}
+
+
+@pytest.mark.parametrize("stage", ["run", "run --plan", "weights", "weights --plan", "examples", "import"])
+def test_nothing_is_fetched_of_models_that_cannot_be_analysed(
+    on_the_hub, config, finished, tmp_path, capsys, record_property, stage
+):
+    given = {
+        "run": ["--texts", config.texts, "--out", tmp_path / "out"],
+        "weights": ["--out", tmp_path / "out"],
+        "examples": [without_windows(finished, tmp_path / "lists"), "--neurons", "0.1"],
+        "import": [write_pages(tmp_path / "pages"), "--out", tmp_path / "out"],
+    }
+    command = stage.split()
+    for name, (_, reason) in REFUSED.items():
+        assert main([*command, *map(str, given[command[0]]), "--model", f"some/{name}"]) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert said[0].startswith(f"error: some/{name}: ")
+        assert reason in said[0]
+    assert files_asked(on_the_hub) == {"config.json"}
+    assert not list((tmp_path / "out").rglob("*"))
+    record_property("models refused", len(REFUSED))
+
+
+def test_control_weights_of_others_are_fetched(on_the_hub, tmp_path):
+    assert main(["weights", "--model", "some/good", "--out", str(tmp_path / "out")]) == 0
+    assert {"config.json", "model.safetensors"} <= files_asked(on_the_hub)
 
 
 def test_a_folder_that_lacks_weights_or_a_tokenizer_that_is_broken(config, model_folder, tmp_path):
