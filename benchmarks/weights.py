@@ -51,7 +51,7 @@ def _seconds_of_cosines(folder: Path) -> float:
 
 def _everything_against_products(folder: Path) -> list[float]:
     torch.manual_seed(0)
-    directions = Directions.empty(folder / "directions", LAYERS, PER_LAYER, D_MODEL)
+    directions = Directions.within(folder / "directions", LAYERS, PER_LAYER, D_MODEL)
     for vector in VECTORS:
         values = torch.nn.functional.normalize(torch.randn(directions.neurons, D_MODEL), dim=1)
         directions.unit[vector][:] = values.numpy()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from compute.models import text_config
 from compute.plan import Plan
+from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 # Of dense bf16 products, by the vendors' data sheets; half of it is what a forward pass of large batches reaches.
@@ -14,6 +15,9 @@ _BYTES_OF_TOKEN = 8
 _BYTES_OF_ENTRY = 22
 _COMPRESSED = 0.47
 """Measured on windows of SmolLM2-135M."""
+_BYTES_OF_LISTED, _BYTES_OF_SAMPLE, _BYTES_OF_NEURON, _BYTES_OF_TEXT, _BYTES_OF_WORD = 12, 4, 600, 6, 20
+"""Of an entry of a list, a sample, a neuron's figures, a text's token and a token of the vocabulary: as much as they
+take at most, or take uncompressed."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,24 @@ def budget_of(plan: Plan) -> Budget:
     run, model = plan.settings.run, plan.settings.model
     lengths = plan.texts.lengths.astype(float)
     neurons = model.d_mlp * len(run.layers)
-    top, chosen = (min(most, len(plan.texts)) for most in (run.top_k, run.random_k))
-    entries = neurons * (len(TOP_LISTS) * top + len(RANDOM_LISTS) * chosen)
     return Budget(
         tokens=len(plan.texts.ids),
         flops=_flops(plan, lengths.sum(), (lengths**2).sum()),
         observed_bytes=8.0 * neurons * lengths.sum(),
         state_bytes=float(plan.state_bytes * len(run.layers)),
-        dataset_bytes=windows_bytes(entries, run.window),
+        dataset_bytes=dataset_bytes(run, model, plan.settings.texts),
     )
+
+
+def dataset_bytes(run: RunRecord, model: ModelRecord, texts: TextsRecord) -> float:
+    """Of which windows are most."""
+    neurons = model.d_mlp * len(run.layers)
+    top, chosen = (min(most, texts.texts) for most in (run.top_k, run.random_k))
+    entries = neurons * (len(TOP_LISTS) * top + len(RANDOM_LISTS) * chosen)
+    samples = neurons * min(run.samples, run.counted_tokens)
+    figures = _BYTES_OF_LISTED * entries + _BYTES_OF_SAMPLE * samples + _BYTES_OF_NEURON * neurons
+    inputs = _BYTES_OF_TEXT * texts.tokens + _BYTES_OF_WORD * model.vocab_size
+    return windows_bytes(entries, run.window) + figures + inputs
 
 
 def windows_bytes(entries: int, window: int) -> float:

@@ -19,6 +19,7 @@ from compute.config import (
     VerifyConfig,
     WeightsConfig,
 )
+from compute.stopping import interruptible
 from gluscope_core.errors import GluscopeError, Stopped
 
 _INTERRUPTED = 130
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
             args=arguments,
         )
         stage = next(stage for stage in STAGES.values() if isinstance(config, stage.config))
-        return stage.start(config)
+        with interruptible():
+            return stage.start(config)
     except (Stopped, KeyboardInterrupt) as stop:
         again = shlex.join(["python", "-m", "compute", *(sys.argv[1:] if arguments is None else arguments)])
         print(f"{str(stop) or 'stopped: nothing is half-written'}; this goes on: {again}", file=sys.stderr)
@@ -43,6 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: {error}: mend that and repeat the command, which goes on where it was", file=sys.stderr)
+    except (RuntimeError, MemoryError) as error:
+        from compute.room import is_out_of_memory, said_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        remedy = "free some, or use a machine with more, and repeat the command, which goes on where it was"
+        print(f"error: {said_of_memory(error)}: {remedy}", file=sys.stderr)
     return 2
 
 

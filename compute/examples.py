@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,8 +23,8 @@ from compute.models import describe_model, find_model_of, load_config, load_toke
 from compute.neuron_choice import choose_neurons, neurons_in
 from compute.placement import choose_device
 from compute.progress import say
-from compute.revisit import Revisited, Scope, revisit
-from compute.room import refuse_small_disk
+from compute.revisit import Revisited, Scope, revisit, texts_at_once
+from compute.room import Full, refuse_small_disk, unless_full
 from compute.rows import packed_windows
 from compute.saved import Work
 from compute.settings import current_environment
@@ -31,7 +32,7 @@ from compute.stopping import StopRequest, heeding_stops
 from compute.token_texts import TextsOrigin, TokenTexts, fingerprint, read_texts
 from compute.write import write_table
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, Stopped, TextsUnusable
+from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, OutOfMemory, Stopped, TextsUnusable
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, WINDOWS_TABLE, Table
@@ -156,16 +157,17 @@ def _add_all(task: _Task, neurons: list[NeuronId]) -> float:
         for at in range(0, len(neurons), _AT_ONCE):
             if stop.by:
                 raise Stopped(f"{stop.by.name}: {at} of {len(neurons)} neurons are added")
-            worst = max(worst, _add(task, neurons[at : at + _AT_ONCE], stop))
+            task, off = _add(task, neurons[at : at + _AT_ONCE], stop)
+            worst = max(worst, off)
     return worst
 
 
-def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> float:
-    """Adds some neurons; how far the model is from the lists at most."""
+def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> tuple[_Task, float]:
+    """Adds some neurons; the task with batches that memory holds, and how far the model is from the lists at most."""
     dataset = task.home.lists()
     listed = Listed.of({neuron: dataset.examples(*neuron) for neuron in neurons})
     _refuse_texts_beyond(listed, task.texts)
-    found, errors = _revisited(task, listed, stop)
+    task, found, errors = _revisited_in_memory(task, listed, stop)
     ids = tuple(np.array(part) for part in zip(*neurons, strict=True))
     windows = packed_windows((ids[0], ids[1]), listed.sizes, found.entries(listed), task.texts)
     store = task.home.windows()
@@ -174,7 +176,27 @@ def _add(task: _Task, neurons: list[NeuronId], stop: StopRequest) -> float:
         changed += [(EXAMPLES_TABLE, *each) for each in _located(dataset, listed, found)]
     _commit(task, store.manifest, changed)
     shutil.rmtree(task.home.unfinished, ignore_errors=True)
-    return float(errors.max(initial=0))
+    return task, float(errors.max(initial=0))
+
+
+def _revisited_in_memory(task: _Task, listed: Listed, stop: StopRequest) -> tuple[_Task, Revisited, np.ndarray]:
+    """Where memory runs out, by a task with batches half as large."""
+    while True:
+        found = unless_full(partial(_revisited, task, listed, stop), task.model.input_device)
+        if not isinstance(found, Full):
+            return task, *found
+        task = replace(task, scope=_halved(task, listed, found.problem))
+
+
+def _halved(task: _Task, listed: Listed, problem: str) -> Scope:
+    tokens = task.scope.batch_tokens
+    refused = f"{task.home.windows_in}: {problem} at batches of {tokens} tokens"
+    if texts_at_once(listed, task.texts, task.scope) == 1:
+        raise OutOfMemory(
+            f"{refused}, which is one text at a time: free memory, or give --device cpu, and repeat the command"
+        )
+    say(f"{refused}: going on with {tokens // 2}")
+    return replace(task.scope, batch_tokens=tokens // 2)
 
 
 def _revisited(task: _Task, listed: Listed, stop: StopRequest) -> tuple[Revisited, np.ndarray]:

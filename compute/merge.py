@@ -5,11 +5,13 @@ from contextlib import ExitStack
 from functools import reduce
 from pathlib import Path
 
+from compute.budget import dataset_bytes
 from compute.checkpoint import Checkpoint, Identity
 from compute.config import MergeConfig
 from compute.dataset_writer import copy_inputs, staged_texts, write_dataset
 from compute.durable import PROGRESS, complete, locked
 from compute.progress import say
+from compute.room import refuse_small_disk
 from compute.run import is_finished
 from compute.saved import Marker
 from compute.settings import Strictness, refuse_other_settings
@@ -36,6 +38,7 @@ def merge(config: MergeConfig) -> None:
         own = Checkpoint(config.out / PROGRESS)
         if own.identity() is not None:
             raise ResumeRefused(f"{config.out} holds an unfinished run: choose a new folder for --out")
+        refuse_small_disk(config.out, dataset_bytes(settings.run, settings.model, settings.texts))
         staged = own.staged
         shutil.rmtree(staged, ignore_errors=True)
         copy_inputs([checkpoint.staged for checkpoint, _, _ in parts], staged)

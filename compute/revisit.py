@@ -73,8 +73,7 @@ def revisit(
 ) -> Revisited:
     """`turned`: which neurons have the sign of w_in and w_out changed. A text is run up to the last token that is
     needed of it, and a batch up to the deepest layer."""
-    needed = texts.cut_each(_tokens_needed(listed, texts.lengths, scope.window))
-    plan = _plan(listed, needed.lengths, scope.batch_tokens)
+    needed, plan = _batches(listed, texts, scope)
     visit = _Visit(listed, turned, scope)
     tokens = [int(needed.lengths[chosen].sum()) for chosen in plan]
     with visit.attached(model), torch.inference_mode():
@@ -84,6 +83,17 @@ def revisit(
             with suppress(_DeepEnough):
                 model.decoder(input_ids=batch.ids, use_cache=False)
     return Revisited(*(each.numpy() for each in (visit.positions, visit.computed, visit.gate, visit.linear)))
+
+
+def texts_at_once(listed: Listed, texts: TokenTexts, scope: Scope) -> int:
+    """In the batch of most texts."""
+    return max(map(len, _batches(listed, texts, scope)[1]))
+
+
+def _batches(listed: Listed, texts: TokenTexts, scope: Scope) -> tuple[TokenTexts, BatchPlan]:
+    """As much of each text as is needed, and which go together."""
+    needed = texts.cut_each(_tokens_needed(listed, texts.lengths, scope.window))
+    return needed, _plan(listed, needed.lengths, scope.batch_tokens)
 
 
 def _tokens_needed(listed: Listed, lengths: np.ndarray, window: int) -> np.ndarray:

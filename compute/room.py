@@ -1,12 +1,25 @@
 """Whether there is room for a run: on disk before it starts, in memory while it runs."""
 
+import gc
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from compute.budget import size_of
 from gluscope_core.errors import DiskTooSmall
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Full:
+    """Memory that ran out, and what was said of it."""
+
+    problem: str
 
 
 def refuse_small_disk(folder: Path, needed: float) -> None:
@@ -16,7 +29,7 @@ def refuse_small_disk(folder: Path, needed: float) -> None:
     if needed > free:
         raise DiskTooSmall(
             f"{folder} has room for {size_of(free)}, and this takes about {size_of(needed)}: choose a folder on a "
-            "larger disk, or ask for less (see --plan)"
+            "larger disk, or ask for less (`run` and `weights` say with --plan what it takes)"
         )
 
 
@@ -26,6 +39,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and ("can't allocate memory" in said or "not enough memory" in said)
     )
+
+
+def said_of_memory(error: BaseException) -> str:
+    first = str(error).partition("\n")[0]
+    return f"memory ran out ({first})" if first else "memory ran out"
+
+
+def unless_full(act: Callable[[], _Found], device: torch.device) -> _Found | Full:
+    """What is found; or, where memory runs out, how, with the memory of the failed attempt free again."""
+    try:
+        return act()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        full = Full(said_of_memory(error))
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return full
 
 
 def is_halving_of(tokens: int, asked: int) -> bool:

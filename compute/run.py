@@ -1,8 +1,8 @@
 """The stage `run`: a model over texts, once, to an activation dataset; or one part of it, for `merge`."""
 
-import gc
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from compute.models import load_tokenizer
 from compute.placement import choose_homes
 from compute.plan import Plan, make_plan
 from compute.progress import say, token_bar
-from compute.room import is_halving_of, is_out_of_memory, refuse_small_disk
+from compute.room import Full, is_halving_of, refuse_small_disk, unless_full
 from compute.saved import Saver
 from compute.settings import Settings, Strictness, refuse_other_settings
 from compute.stopping import heeding_stops
@@ -101,23 +101,17 @@ def is_finished(folder: Path, settings: Settings) -> bool:
 def _compute_in_memory(plan: Plan, checkpoint: Checkpoint, config: RunConfig) -> tuple[Plan, States]:
     """The states, and the plan that they were computed by: where memory runs out, one with batches half as large."""
     while True:
-        try:
-            return plan, _compute(plan, checkpoint, config)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            problem = str(error).partition("\n")[0]
-        plan = _halved(plan, config, checkpoint, problem)
-        gc.collect()  # what the failed attempt held
-        if plan.device.type == "cuda":
-            torch.cuda.empty_cache()
+        found = unless_full(partial(_compute, plan, checkpoint, config), plan.device)
+        if not isinstance(found, Full):
+            return plan, found
+        plan = _halved(plan, config, checkpoint, found.problem)
         checkpoint.begin_again(plan.settings, plan.shard)
 
 
 def _halved(plan: Plan, config: RunConfig, checkpoint: Checkpoint, problem: str) -> Plan:
     """The batch of the longest texts comes first, so this is known before much is computed."""
     tokens, longest = plan.settings.run.batch_tokens, int(plan.texts.lengths.max())
-    refused = f"memory ran out ({problem}) at batches of {tokens} tokens"
+    refused = f"{problem} at batches of {tokens} tokens"
     if plan.shard.count > 1:
         raise OutOfMemory(f"{refused}; all parts must have the same: begin each anew with --batch-tokens {tokens // 2}")
     if checkpoint.marker() is not None:

@@ -20,6 +20,7 @@ _ASSUMED_BYTES_PER_SECOND = 200e6  # before the first save has been timed
 _SHARE = 0.05
 """Of the time that saving may take, where nobody says."""
 
+STATE_NAME = "state.safetensors"
 Files = Mapping[str, Mapping[str, Tensor]]
 """Tensors by file and name."""
 _Item = TypeVar("_Item")
@@ -36,17 +37,30 @@ class Marker:
     sha256: dict[str, str]
 
 
+@runtime_checkable
+class Beside(Protocol):
+    """What some work writes to disk by itself, piece by piece, and its tensors refer to."""
+
+    def flush(self) -> None: ...
+
+    def check(self, done: int, /) -> None:
+        """That it is as it was written when so many pieces were done."""
+
+
 @dataclass(frozen=True)
 class Saved:
     """Where some work keeps what it has."""
 
     home: Path
+    beside: Beside | None = None
 
     def marker(self) -> Marker | None:
         """What was saved last."""
         return read_record(self._marker, Marker, self._remedy)
 
     def save(self, files: Files, done: int) -> None:
+        if self.beside is not None:
+            self.beside.flush()
         folder = self.home / f"state-{done:09d}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -71,6 +85,18 @@ class Saved:
         if not path.is_file() or sha256_of(path) != marker.sha256.get(name):
             raise DatasetDamaged(f"{path} is damaged: {self._remedy}")
         return load_file(path)
+
+    def restore(self, state: Mapping[str, Tensor]) -> int:
+        """How many pieces are done; the state, which is kept in one file, is as it was after them."""
+        marker = self.marker()
+        if marker is None:
+            return 0
+        found = self.load(marker, STATE_NAME)
+        for name, tensor in state.items():
+            tensor.copy_(found[name])
+        if self.beside is not None:
+            self.beside.check(marker.done)
+        return marker.done
 
     @property
     def _marker(self) -> Path:
@@ -132,14 +158,20 @@ class Work:
     share: float = _SHARE
 
     def through(
-        self, name: str, items: Sequence[_Item], state: Mapping[str, Tensor], tokens: Sequence[int] = ()
+        self,
+        name: str,
+        items: Sequence[_Item],
+        state: Mapping[str, Tensor],
+        tokens: Sequence[int] = (),
+        *,
+        beside: Beside | None = None,
     ) -> Iterator[_Item]:
-        """The items that are left. Their loop changes `state` in place, and has nothing else to remember. `tokens`
-        are those of each item, where that is what a person wants to see."""
-        saved = None if self.home is None else Saved(self.home / name)
-        done = 0 if saved is None else _restore(saved, state)
+        """The items that are left. Their loop changes `state` in place, and has nothing else to remember but what it
+        keeps beside. `tokens` are those of each item, where that is what a person wants to see."""
+        saved = None if self.home is None else Saved(self.home / name, beside)
+        done = 0 if saved is None else saved.restore(state)
         saver = None if saved is None else Saver(saved, self.share, sum(each.nbytes for each in state.values()))
-        files = {_FILE: state}
+        files = {STATE_NAME: state}
         bar = token_bar(sum(tokens), sum(tokens[:done]), name) if tokens else step_bar(name, len(items), done)
         with bar as shown:
             for number in range(done, len(items)):
@@ -154,17 +186,3 @@ class Work:
                 saver.save_if_due(files, number + 1)
         if saver is not None and done < len(items):
             saver.save(files, len(items))
-
-
-_FILE = "state.safetensors"
-
-
-def _restore(saved: Saved, state: Mapping[str, Tensor]) -> int:
-    """How many items are done; the state is as it was after them."""
-    marker = saved.marker()
-    if marker is None:
-        return 0
-    found = saved.load(marker, _FILE)
-    for name, tensor in state.items():
-        tensor.copy_(found[name])
-    return marker.done

@@ -164,6 +164,11 @@ def _or(names: list[str]) -> str:
     return " or ".join(map(str, names[:8])) or "…"
 
 
+def _reason(error: Exception) -> str:
+    """Its first line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _hub_source(config: TextsConfig) -> Source:
     from datasets import load_dataset  # noqa: PLC0415  # slow to import, and not needed for local files
     from huggingface_hub import HfApi  # noqa: PLC0415
@@ -173,15 +178,23 @@ def _hub_source(config: TextsConfig) -> Source:
         info = HfApi().dataset_info(name, revision=config.source_revision)
         stream = load_dataset(name, config.source_config, split=config.split, streaming=True, revision=info.sha)
     except Exception as error:  # these libraries raise many kinds
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise TextsUnusable(f"{name}: neither a file or folder here, nor a dataset on the Hub ({reason})") from error
+        raise TextsUnusable(
+            f"{name}: neither a file or folder here, nor a dataset on the Hub ({_reason(error)})"
+        ) from error
     if stream.column_names is not None:
         _require_column(name, stream.column_names, config.text_column)
     shuffled = stream.shuffle(seed=config.seed, buffer_size=_SHARDS_ONLY)
 
     def records() -> Iterator[Record]:
-        for row, content in enumerate(shuffled):
-            yield _record(str(row), content, config.text_column)
+        read = 0
+        try:
+            for read, content in enumerate(shuffled, 1):
+                yield _record(str(read - 1), content, config.text_column)
+        except Exception as error:  # as many kinds, where the network fails or a file is not what its name says
+            raise TextsUnusable(
+                f"{name}: its document {read} cannot be read ({_reason(error)}): wait, and repeat the command, which "
+                "goes on where it last saved"
+            ) from error
 
     said = info.card_data.get("license") if info.card_data is not None else None
     licence = config.licence or (str(said) if said else None)

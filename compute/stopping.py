@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM while a stage works: the first finishes the piece at hand and saves, the second stops at once."""
+"""Ctrl-C and SIGTERM while a stage works: where it goes piece by piece, the first finishes the piece at hand and saves,
+and the second stops at once; elsewhere the first does."""
 
 import signal
 import threading
@@ -22,6 +23,20 @@ class StopRequest:
         for each in _SIGNALS:
             signal.signal(each, signal.default_int_handler)
         say(f"{self.by.name}: stopping once this piece is saved; again to stop at once")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, SIGTERM raises KeyboardInterrupt as Ctrl-C does, where it would end the process without a word."""
+    can_be_told = threading.current_thread() is threading.main_thread()
+    if not can_be_told or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A model whose weights are read layer by layer, so that a small machine can go through a large one."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import init_empty_weights
 from gguf import MODEL_ARCH_NAMES, GGMLQuantizationType, dequantize, get_tensor_name_map
+from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
@@ -56,6 +58,11 @@ class StreamedModel:
         """Whether tokens are written with the same directions as they are read."""
         return bool(self._config.tie_word_embeddings) or self._unembedding_name() is None
 
+    @property
+    def heads(self) -> int:
+        """Of queries, in each layer."""
+        return self._config.num_attention_heads
+
     def embedding(self) -> Tensor:
         return self._read(self._embedding_name())
 
@@ -75,35 +82,42 @@ class StreamedModel:
             self._fill(part)
         return self.decoder.to(dtype)
 
-    def visit(self, look: Callable[[int, nn.Module], None]) -> None:
-        """Shows each layer once, while its weights are there."""
-        for number, layer in enumerate(self.layers):
-            self._fill(self._path(number))
-            look(number, layer)
-            layer.to("meta")
+    @contextmanager
+    def layer(self, number: int) -> Iterator[nn.Module]:
+        """One layer, while its weights are there."""
+        layer = self.layers[number]
+        self._fill(f"{self.architecture.layers}.{number}")
+        yield layer
+        layer.to("meta")
 
     @torch.no_grad()
-    def visit_running(self, token: int, look: Callable[[int, nn.Module], None]) -> None:
-        """The same, while the model runs over a single token: after each layer has done its part."""
+    def run_layer(self, number: int, token: int, given: Float[Tensor, "1 1 d_model"]) -> Float[Tensor, "1 1 d_model"]:
+        """What a layer, whose weights are there, makes of what the layers before it made of a single token. The first
+        layer is given the token itself."""
+        made: list[Tensor] = []
 
-        def before(number: int, *_: object) -> None:
-            self._fill(self._path(number))
+        def keep(_layer: nn.Module, _given: object, out: Tensor) -> None:
+            made.append(out)
 
-        def after(number: int, layer: nn.Module, *_: object) -> None:
-            look(number, layer)
-            layer.to("meta")
+        hook = self.layers[number].register_forward_hook(keep)
+        others = [layer for each, layer in enumerate(self.layers) if each != number]
+        for layer in others:
+            layer.forward = lambda *_, **__: given
+        try:
+            self._around_layers(input_ids=torch.tensor([[token]]), use_cache=False)
+        finally:
+            hook.remove()
+            for layer in others:
+                del layer.forward
+        return made[0]
 
-        hooks = [layer.register_forward_pre_hook(partial(before, number)) for number, layer in enumerate(self.layers)]
-        hooks += [layer.register_forward_hook(partial(after, number)) for number, layer in enumerate(self.layers)]
+    @cached_property
+    def _around_layers(self) -> nn.Module:
+        """The decoder, with the weights of all that is no layer in place."""
         for part, _ in self.decoder.named_children():
             if part != self.architecture.layers.split(".", maxsplit=1)[0]:
                 self._fill(part)
-        self.decoder(input_ids=torch.tensor([[token]]), use_cache=False)
-        for hook in hooks:
-            hook.remove()
-
-    def _path(self, layer: int) -> str:
-        return f"{self.architecture.layers}.{layer}"
+        return self.decoder
 
     def _fill(self, path: str) -> None:
         """Puts a part's weights in place."""

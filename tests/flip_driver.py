@@ -19,10 +19,11 @@ import torch
 from compute import durable
 from compute.checkpoint import Checkpoint
 from compute.durable import PROGRESS, read_record
-from compute.saved import Saved
+from compute.saved import STATE_NAME, Saved
 from compute.text_sample import Sample, SampleOnDisk
 from compute.token_texts import ORIGIN_NAME, TextsOrigin, read_texts
-from compute.weights.begun import Begun, kept_pass
+from compute.weights.begun import Begun
+from compute.weights.layers import Layers
 from gluscope_core import open_dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
@@ -71,17 +72,21 @@ def of_a_run(folder: Path) -> dict[str, Kind]:
 def of_weights(folder: Path) -> dict[str, Kind]:
     home = folder / PROGRESS / "weights"
     part = Saved(home / "tokens")
-    state = part.home / part.marker().folder / "state.safetensors"
+    state = part.home / part.marker().folder / STATE_NAME
+    looked = Saved(home / "layers")
+    figures = looked.home / looked.marker().folder / STATE_NAME
+    model = read_record(home / "begun.json", Begun, "").model
 
     def layers() -> object:
-        done = kept_pass(home, 3, 24)
-        return done.directions.unit, done.directions.norm, done.heads, done.figures
+        found = Layers.none(home, model, heads=4)
+        done = Saved(home / "layers", found).restore(found.tensors())
+        return done, found.directions.unit, found.tensors()
 
     return {
         "analysis' identity": Kind(home / "begun.json", lambda: read_record(home / "begun.json", Begun, "")),
-        "analysis' marker": Kind(home / "layers.json", layers),
-        "analysis' figures": Kind(home / "figures.safetensors", layers),
-        "analysis' directions": Kind(min(home.glob("*.npy")), layers),
+        "analysis' marker": Kind(looked.home / "checkpoint.json", layers),
+        "analysis' figures": Kind(figures, layers),
+        "analysis' directions": Kind(min(home.glob("*.float32")), layers),
         "analysis' state": Kind(state, lambda: part.load(part.marker(), state.name)),
     }
 

@@ -96,5 +96,7 @@ READING: list[Route] = [
     ("GET", rf"/api/datasets/{REPO}/refs", _refs),
     ("GET", rf"/datasets/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _resolve),
     ("HEAD", rf"/datasets/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _resolve),
+    ("GET", rf"/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _resolve),  # of models
+    ("HEAD", rf"/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _resolve),
     ("GET", r"/signed/(?P<sha256>[0-9a-f]+)", _signed),
 ]

@@ -62,9 +62,10 @@ class Texts(Task):
         return True
 
 
-def without_windows(dataset: Path, copy: Path) -> None:
+def without_windows(dataset: Path, copy: Path) -> Path:
     shutil.copytree(dataset, copy)
     manifest = read_manifest(copy)
     files = tuple(record for record in manifest.files if record.table != "windows")
     (copy / MANIFEST_NAME).write_bytes(replace(manifest, files=files).to_json())
     shutil.rmtree(copy / "windows")
+    return copy

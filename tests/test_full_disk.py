@@ -7,36 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from compute.config import ExamplesConfig, TextsConfig, WeightsConfig
-from compute.examples import examples
-from compute.run import run
-from compute.texts import texts
-from compute.weights import weights
 from tests.conftest import contents
 from tests.faults import FullDisk
-from tests.tasks import SMALL_PIECES, Task, Texts, without_windows
-from tests.test_texts_stage import DOCUMENTS, jsonl, model  # noqa: F401
-
-ROOT = Path(__file__).parent.parent
-STAGES = ("run", "weights", "examples", "texts")
+from tests.stages import STAGES, task_of
+from tests.tasks import SMALL_PIECES, Task
+from tests.test_texts_stage import model  # noqa: F401
 
 
 @pytest.fixture
-def task(request, config, finished, model, model_folder, tmp_path, monkeypatch) -> Task:  # noqa: F811
+def task(request, config, finished, model, tmp_path, monkeypatch) -> Task:  # noqa: F811
     """Checkpoints after every piece, and commits of two neurons."""
     for patch in SMALL_PIECES:
         monkeypatch.setattr(*patch)
-    if request.param == "run":
-        mine = replace(config, checkpoint_share=1.0, batch_tokens=256, layers=(0, 2))
-        return Task(lambda out: run(replace(mine, out=out)))
-    if request.param == "weights":
-        return Task(lambda out: weights(WeightsConfig(dataset=out, model=str(model_folder))), finished)
-    if request.param == "examples":
-        without_windows(finished, tmp_path / "lists")
-        asked = ("0.3", "1.4", "2.5")
-        return Task(lambda out: examples(ExamplesConfig(out, asked, model=str(model_folder))), tmp_path / "lists")
-    (tmp_path / "source.jsonl").write_bytes(jsonl(DOCUMENTS))
-    return Texts(lambda out: texts(TextsConfig(str(tmp_path / "source.jsonl"), model, out, tokens=1500)))
+    few = replace(config, checkpoint_share=1.0, batch_tokens=256, layers=(0, 2))
+    return task_of(request.param, few, finished, model, tmp_path)
 
 
 @pytest.mark.parametrize("task", STAGES, indirect=True)

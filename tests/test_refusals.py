@@ -13,11 +13,10 @@ from transformers import LlamaModel
 import compute.weights
 from compute.checkpoint import Checkpoint
 from compute.cli import main
-from compute.config import ExamplesConfig, MergeConfig, PublishConfig, TextsConfig, WeightsConfig
+from compute.config import PublishConfig, SiteConfig, TextsConfig, WeightsConfig
 from compute.durable import LOCK_NAME, PROGRESS, locked
-from compute.examples import examples
-from compute.merge import merge
 from compute.options import Shard
+from compute.pages import site
 from compute.publish import publish
 from compute.run import run
 from compute.texts import texts
@@ -31,6 +30,9 @@ from gluscope_core.errors import (
     TextsUnusable,
 )
 from tests.conftest import contents, odd_texts, write_texts
+from tests.hub_standin import Hub
+from tests.stages import STAGES, task_of, write_pages
+from tests.tasks import Task, without_windows
 from tests.test_texts_stage import DOCUMENTS, jsonl
 from tests.test_texts_stage import model as letters  # noqa: F401
 
@@ -142,37 +144,34 @@ def test_texts_that_were_altered(config, letters, tmp_path):  # noqa: F811
             act()
 
 
-STAGES = {
-    "run": lambda at, config: run(replace(config, out=at)),
-    "merge": lambda at, _: merge(MergeConfig((at / "part",), at)),
-    "weights": lambda at, config: weights(WeightsConfig(dataset=at, model=config.model, parts=())),
-    "examples": lambda at, config: examples(ExamplesConfig(at, ("0.1",), model=config.model)),
-    "publish": lambda at, _: publish(PublishConfig(at, "some/one")),
-}
+@pytest.fixture
+def task(request, config, finished, letters, tmp_path) -> Task:  # noqa: F811
+    if request.param == "publish":
+        return Task(lambda at: publish(PublishConfig(at, "some/one")), finished)
+    return task_of(request.param, config, finished, letters, tmp_path)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_two_at_work_in_one_folder(config, finished, tmp_path, stage):
-    shutil.copytree(finished, tmp_path / "out")
-    with (
-        locked(tmp_path / "out"),
-        pytest.raises(FolderBusy, match="in use by another process: wait for it, or stop it"),
-    ):
-        STAGES[stage](tmp_path / "out", config)
+@pytest.mark.parametrize("task", [*STAGES, "publish"], indirect=True)
+def test_two_at_work_in_one_folder(task, tmp_path):
+    folder = task.prepare(tmp_path / "out")
+    folder.mkdir(exist_ok=True)
+    with locked(folder), pytest.raises(FolderBusy, match="out is in use by another process: wait for it, or stop it"):
+        task.act(folder)
 
 
-@pytest.mark.parametrize("stage", ["run", "weights", "examples"])
-def test_a_lock_that_a_crash_left_locks_nobody_out(config, finished, tmp_path, stage):
-    shutil.copytree(finished, tmp_path / "out")
-    (tmp_path / "out" / LOCK_NAME).touch()
-    STAGES[stage](tmp_path / "out", config)
-    assert not (tmp_path / "out" / LOCK_NAME).exists()
+@pytest.mark.parametrize("task", STAGES, indirect=True)
+def test_a_lock_that_a_crash_left_locks_nobody_out(task, tmp_path):
+    folder = task.prepare(tmp_path / "out")
+    folder.mkdir(exist_ok=True)
+    (folder / LOCK_NAME).touch()
+    task.act(folder)
+    assert not (folder / LOCK_NAME).exists()
 
 
-@pytest.mark.parametrize("stage", ["weights", "examples", "publish"])
-def test_a_folder_that_is_not_there(config, tmp_path, stage):
+@pytest.mark.parametrize("task", ["weights", "examples", "publish"], indirect=True)
+def test_a_folder_that_is_not_there(task, tmp_path):
     with pytest.raises(DatasetNotFound, match=r"nowhere (does not exist|is no folder|holds no dataset)"):
-        STAGES[stage](tmp_path / "nowhere", config)
+        task.act(tmp_path / "nowhere")
 
 
 def test_other_model_and_texts_are_named(config, finished, model_folder, tmp_path):
@@ -187,10 +186,42 @@ def test_other_model_and_texts_are_named(config, finished, model_folder, tmp_pat
         run(replace(config, out=finished, texts=texts))
 
 
-def test_a_folder_with_something_else(config, tmp_path):
-    (tmp_path / "thesis.tex").touch()
+@pytest.mark.parametrize("task", ["run", "merge", "texts", "import"], indirect=True)
+def test_a_folder_with_something_else(task, tmp_path):
+    """It stays as it is."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("no end in sight")
+    before = contents(folder)
+    with pytest.raises(
+        ResumeRefused, match=r"work holds something else \(thesis\.tex\): choose a new folder for --out"
+    ):
+        task.act(folder)
+    assert contents(folder) == before
+
+
+def test_weights_of_their_own_in_a_folder_with_something_else(config, tmp_path):
+    (tmp_path / "thesis.tex").write_text("no end in sight")
     with pytest.raises(ResumeRefused, match="holds something else"):
-        run(replace(config, out=tmp_path))
+        weights(WeightsConfig(model=config.model, out=tmp_path))
+    assert list(contents(tmp_path)) == ["thesis.tex"]
+
+
+def test_a_site_in_a_folder_with_another(finished, tmp_path):
+    """Pages may go beside other files, but not over those of another site."""
+    (tmp_path / "index.html").write_text("my own")
+    with pytest.raises(ResumeRefused, match=r"holds another site .*: choose another folder for --out"):
+        site(SiteConfig(finished, ("0.3",), tmp_path))
+    assert contents(tmp_path) == {"index.html": b"my own"}
+
+
+@pytest.mark.parametrize("task", ["weights", "examples"], indirect=True)
+def test_a_folder_that_is_no_dataset(task, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("no end in sight")
+    with pytest.raises(DatasetNotFound, match="work holds no dataset"):
+        task.act(tmp_path / "work")
+    assert list(contents(tmp_path / "work")) == ["thesis.tex"]
 
 
 def test_models(config, tmp_path):
@@ -234,6 +265,57 @@ def test_models_that_cannot_be_analysed(config, tmp_path, capsys, content, reaso
     assert said[0].startswith("error: some-model: ")
     assert reason in said[0]
     assert not (tmp_path / "out").exists()
+
+
+REFUSED = {
+    "gpt": ({"model_type": "gpt2"}, "no gated MLP"),
+    "experts": ({"model_type": "mixtral"}, "mixture of experts"),
+    "code": ({"model_type": "hf_olmo", "auto_map": {"AutoConfig": "configuration.Config"}}, "never run"),
+    "other": ({"model_type": "llama", "hidden_act": "made_up"}, "activation function 'made_up'"),
+}
+
+
+@pytest.fixture
+def on_the_hub(hub: Hub, model_folder, tmp_path) -> Hub:
+    """Models that cannot be analysed, with weights and code, and one that can."""
+    for name, (content, _) in REFUSED.items():
+        shutil.copytree(model_folder, tmp_path / "models" / name)
+        (tmp_path / "models" / name / "config.json").write_text(json.dumps(content))
+        (tmp_path / "models" / name / "configuration.py").write_text("raise SystemExit('it was run')")
+        hub.add(f"some/{name}", tmp_path / "models" / name)
+    hub.add("some/good", model_folder)
+    return hub
+
+
+def files_asked(hub: Hub) -> set[str]:
+    return {each.path.rpartition("/")[2] for each in hub.asked if "/resolve/" in each.path}
+
+
+@pytest.mark.parametrize("stage", ["run", "run --plan", "weights", "weights --plan", "examples", "import"])
+def test_nothing_is_fetched_of_models_that_cannot_be_analysed(
+    on_the_hub, config, finished, tmp_path, capsys, record_property, stage
+):
+    given = {
+        "run": ["--texts", config.texts, "--out", tmp_path / "out"],
+        "weights": ["--out", tmp_path / "out"],
+        "examples": [without_windows(finished, tmp_path / "lists"), "--neurons", "0.1"],
+        "import": [write_pages(tmp_path / "pages"), "--out", tmp_path / "out"],
+    }
+    command = stage.split()
+    for name, (_, reason) in REFUSED.items():
+        assert main([*command, *map(str, given[command[0]]), "--model", f"some/{name}"]) == 2
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert said[0].startswith(f"error: some/{name}: ")
+        assert reason in said[0]
+    assert files_asked(on_the_hub) == {"config.json"}
+    assert not list((tmp_path / "out").rglob("*"))
+    record_property("models refused", len(REFUSED))
+
+
+def test_control_weights_of_others_are_fetched(on_the_hub, tmp_path):
+    assert main(["weights", "--model", "some/good", "--out", str(tmp_path / "out")]) == 0
+    assert {"config.json", "model.safetensors"} <= files_asked(on_the_hub)
 
 
 def test_a_folder_that_lacks_weights_or_a_tokenizer_that_is_broken(config, model_folder, tmp_path):

@@ -12,6 +12,8 @@ from gluscope_core.errors import GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME
 from tests.conftest import contents
 from tests.hub_standin import TOKEN, Fault, Hub
+from tests.stages import write_source
+from tests.test_texts_stage import model as letters  # noqa: F401
 
 ID = "someone/tiny"
 FAULTS = [
@@ -65,6 +67,31 @@ def test_reading(hub: Hub, with_weights, caplog, capfd, pattern, status):
     except GluscopeError as error:
         said += [str(each) for each in chain_of(error)]
     assert_kept(*said, caplog.text, *capfd.readouterr())
+
+
+def test_computing(with_weights, config, letters, tmp_path, capfd, caplog, monkeypatch):  # noqa: F811
+    """Every stage that writes, with all of the environment at hand for what it records of that."""
+    for name in ("HUGGING_FACE_HUB_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, TOKEN)
+    caplog.set_level(logging.DEBUG)
+    write_source(tmp_path / "source.jsonl")
+    at = {name: str(tmp_path / name) for name in ("source.jsonl", "texts", "dataset", "page.html", "site")}
+    shutil.copytree(with_weights, tmp_path / "whole")
+    small = ["--top-k", "2", "--random-k", "1", "--window", "4", "--samples", "8"]
+    for command in (
+        ["texts", at["source.jsonl"], "--model", letters, "--out", at["texts"], "--tokens", "1500"],
+        ["run", "--model", letters, "--texts", at["texts"], "--out", at["dataset"], *small],
+        ["weights", "--dataset", at["dataset"], "--model", letters],
+        ["page", at["dataset"], "0.3", "--out", at["page.html"]],
+        ["site", at["dataset"], "--neurons", "0.3", "1.4", "--out", at["site"]],
+        ["verify", at["dataset"]],
+        ["run", "--model", "someone/nothing", "--texts", str(config.texts), "--out", str(tmp_path / "refused")],
+    ):
+        assert main(command) == (2 if "someone/nothing" in command else 0)
+    assert_kept(*capfd.readouterr(), caplog.text)
+    written = contents(tmp_path)
+    assert {"texts/texts.json", "dataset/gluscope.json", "page.html", "site/index.html"} <= set(written)
+    assert not any(TOKEN.encode() in content for content in written.values())
 
 
 def chain_of(error: BaseException | None) -> list[BaseException]:

@@ -7,7 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from compute import run as run_stage
+import compute.examples
+import compute.imported
+import compute.merge
+import compute.pages
+import compute.run
+import compute.texts
+import compute.weights
 from compute.cli import main
 from compute.durable import PROGRESS
 from compute.run import run
@@ -15,6 +21,9 @@ from compute.stopping import heeding_stops
 from gluscope_core import open_dataset
 from gluscope_core.errors import Stopped
 from tests.conftest import contents
+from tests.stages import run_parts, write_pages, write_source
+from tests.tasks import without_windows
+from tests.test_texts_stage import model  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +37,7 @@ def signals_as_in_a_shell():
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_goes_on_where_it_was(config, finished, tmp_path, monkeypatch, by):
     mine, seen = replace(config, out=tmp_path / "out"), []
-    make_batch = run_stage.make_batch
+    make_batch = compute.run.make_batch
 
     def make_or_stop(*arguments):
         seen.append(None)
@@ -36,7 +45,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(config, finished, tmp_path, 
             os.kill(os.getpid(), by)
         return make_batch(*arguments)
 
-    monkeypatch.setattr(run_stage, "make_batch", make_or_stop)
+    monkeypatch.setattr(compute.run, "make_batch", make_or_stop)
     with pytest.raises(Stopped, match=rf"{by.name}: 3 of \d+ batches are done and saved"):
         run(mine)
     assert (mine.out / PROGRESS / "checkpoint.json").exists()
@@ -75,10 +84,52 @@ def test_other_threads_are_told_of_no_signals():
     assert found == [None]
 
 
-def test_the_message_holds_the_command_that_goes_on(config, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run_stage, "load_model", lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    arguments = ["run", "--model", config.model, "--texts", str(config.texts), "--out", str(tmp_path / "an out")]
-    assert main(arguments) == 130
+UNHEEDED = {
+    "run": (compute.run, "load_model"),
+    "merge": (compute.merge, "write_dataset"),
+    "weights": (compute.weights, "_write"),
+    "examples": (compute.examples, "load_model"),
+    "texts": (compute.texts, "_write"),
+    "import": (compute.imported, "_write"),
+    "site": (compute.pages, "_write_pages"),
+}
+"""Where each stage loads or writes, and no piece of it can be finished first."""
+
+
+@pytest.fixture
+def command(request, config, finished, model, tmp_path) -> list[str]:  # noqa: F811
+    """Of a stage, whose output goes to a folder with a space in its name."""
+    match stage := request.param:
+        case "run":
+            given = ["--model", config.model, "--texts", config.texts]
+        case "merge":
+            given = [*run_parts(config, tmp_path)]
+        case "weights":
+            given = ["--model", config.model]
+        case "examples":
+            without_windows(finished, tmp_path / "an out")
+            return [stage, str(tmp_path / "an out"), "--neurons", "0.3", "--model", config.model]
+        case "texts":
+            given = [write_source(tmp_path / "source.jsonl"), "--model", model, "--tokens", "1500"]
+        case "import":
+            given = [write_pages(tmp_path / "pages")]
+        case _:
+            given = [finished, "--neurons", "0.3"]
+    return [stage, *map(str, given), "--out", str(tmp_path / "an out")]
+
+
+@pytest.mark.parametrize("command", UNHEEDED, indirect=True)
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_the_message_holds_the_command_that_goes_on(command, tmp_path, monkeypatch, capsys, by):
+    def ask(*_: object, **__: object) -> None:
+        assert signal.getsignal(by) is signal.default_int_handler  # else this process would end
+        os.kill(os.getpid(), by)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*UNHEEDED[command[0]], ask)
+        assert main(command) == 130
     said = capsys.readouterr().err
-    assert f"python -m compute run --model {config.model}" in said
+    assert f"nothing is half-written; this goes on: python -m compute {command[0]} " in said
     assert f"'{tmp_path}/an out'" in said
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert main(command) == 0

@@ -6,8 +6,10 @@ import json
 import lzma
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -305,6 +307,46 @@ def test_a_source_that_is_nowhere(config, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(TextsUnusable, match="nobody/nothing: neither a file or folder here, nor a dataset on the Hub"):
         open_source(replace(config, source="nobody/nothing"))
+
+
+class _Failing:
+    """A stream from the Hub that breaks off once, after some documents."""
+
+    column_names = ("text",)
+
+    def __init__(self, after: int) -> None:
+        self.after: int | None = after
+
+    def shuffle(self, **_: object) -> "_Failing":
+        return self
+
+    def __iter__(self) -> Iterator[dict]:
+        for number, document in enumerate(DOCUMENTS):
+            if number == self.after:
+                self.after = None
+                raise ConnectionError("reset by peer\nand more")
+            yield document
+
+
+class _Api:
+    def dataset_info(self, *_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(sha="a" * 40, card_data=None)
+
+
+def test_a_hub_that_fails_midway(config, tmp_path, monkeypatch):
+    stream = _Failing(after=200)
+    monkeypatch.setattr("huggingface_hub.HfApi", _Api)
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: stream)
+    monkeypatch.setattr(stage, "_AT_ONCE", 16)
+    monkeypatch.setattr(stage, "_RECORDS_PER_CHECKPOINT", 32)
+    config = replace(config, source="some/texts", tokens=1500)
+    said = r"some/texts: its document 200 cannot be read \(reset by peer\): wait, and repeat the command"
+    with pytest.raises(TextsUnusable, match=said):
+        texts(config)
+    assert (config.out / PROGRESS / "sample").exists()
+    texts(config)
+    texts(replace(config, out=tmp_path / "whole"))
+    assert contents(config.out) == contents(tmp_path / "whole")
 
 
 def test_run_takes_over_where_texts_come_from(config, model, tmp_path):

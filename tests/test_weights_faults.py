@@ -2,6 +2,7 @@
 that jumps harms nobody."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -28,11 +29,15 @@ from compute.run import run
 from compute.saved import Saved
 from compute.verify import verify
 from compute.weights import weights
+from compute.weights.directions import Directions
 from gluscope_core import open_dataset
-from gluscope_core.errors import DiskTooSmall, ModelRefused, Stopped
+from gluscope_core.errors import DatasetDamaged, DiskTooSmall, ModelRefused, Stopped
+from gluscope_core.vocabulary import Vector
 from tests.conftest import contents
 from tests.hub_standin import TOKEN
+from tests.stages import STAGES, task_of
 from tests.tasks import SMALL_PIECES, without_windows
+from tests.test_texts_stage import model as letters  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +74,7 @@ def stop_after(monkeypatch) -> Callable[[int, signal.Signals], list]:
     return stop
 
 
-@pytest.mark.parametrize(("pieces", "by"), [(1, signal.SIGINT), (4, signal.SIGTERM), (8, signal.SIGTERM)])
+@pytest.mark.parametrize(("pieces", "by"), [(1, signal.SIGINT), (4, signal.SIGTERM), (11, signal.SIGTERM)])
 def test_weights_that_are_stopped_go_on(finished, with_weights, model_folder, tmp_path, stop_after, pieces, by):
     shutil.copytree(finished, tmp_path / "out")
     config = WeightsConfig(dataset=tmp_path / "out", model=str(model_folder), top_neurons=4)
@@ -79,34 +84,68 @@ def test_weights_that_are_stopped_go_on(finished, with_weights, model_folder, tm
     assert not open_dataset(tmp_path / "out").has("weights")
     weights(config)
     assert contents(tmp_path / "out") == contents(with_weights)
-    assert len(seen) == 6 + 1 + 5  # no piece was done twice: products with tokens, roles, tiles of neurons
+    assert len(seen) == 3 + 6 + 1 + 5  # no piece was done twice: layers, products with tokens, roles, tiles of neurons
 
 
 def test_repeating_the_run_before_does_not_lose_what_weights_had(config, finished, model_folder, tmp_path, stop_after):
     """As a script does that has both commands."""
     shutil.copytree(finished, tmp_path / "out")
-    stop_after(3, signal.SIGINT)
+    stop_after(4, signal.SIGINT)
     with pytest.raises(Stopped):
         weights(WeightsConfig(dataset=tmp_path / "out", model=str(model_folder)))
     run(replace(config, out=tmp_path / "out"))
     assert (tmp_path / "out" / PROGRESS / "weights" / "tokens" / "checkpoint.json").exists()
 
 
-def test_weights_stopped_in_the_pass_over_layers_begin_it_anew(finished, model_folder, tmp_path, monkeypatch, capsys):
-    shutil.copytree(finished, tmp_path / "out")
+@pytest.mark.parametrize("chosen", [{}, {"parts": ("neighbours",)}, {"first_token": 5, "coordinates": "effective"}])
+@pytest.mark.parametrize("at", [0, 1])
+def test_weights_stopped_in_the_pass_over_layers_go_on(model_folder, tmp_path, monkeypatch, at, chosen):
+    """What attention seeks in the first token depends on all layers before."""
+    config = WeightsConfig(model=str(model_folder), out=tmp_path / "out", **chosen)
+    weights(replace(config, out=tmp_path / "whole"))
+    looked: list[int] = []
     look = compute.weights.analysis.take_layer
 
     def look_and_ask(number: int, *rest: object) -> object:
-        if number == 1:
+        looked.append(number)
+        if looked == list(range(at + 1)):
             os.kill(os.getpid(), signal.SIGTERM)
         return look(number, *rest)
 
     monkeypatch.setattr(compute.weights.analysis, "take_layer", look_and_ask)
+    with pytest.raises(Stopped, match=f"SIGTERM: {at + 1} of 3 pieces of the part layers are done and saved"):
+        weights(config)
+    weights(config)
+    assert looked == [0, 1, 2]
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_the_message_of_stopped_weights_holds_the_command(finished, model_folder, tmp_path, stop_after, capsys):
+    shutil.copytree(finished, tmp_path / "out")
+    stop_after(1, signal.SIGTERM)
     command = ["weights", "--dataset", str(tmp_path / "out"), "--model", str(model_folder)]
     assert main(command) == 130
     said = capsys.readouterr().err
-    assert "2 of 3 layers were looked at, which begins anew" in said
+    assert "2 of 3 pieces of the part layers are done and saved" in said
     assert f"this goes on: python -m compute weights --dataset {tmp_path / 'out'}" in said
+
+
+def test_directions_that_were_damaged_are_not_gone_on_with(finished, model_folder, tmp_path, stop_after):
+    shutil.copytree(finished, tmp_path / "out")
+    config = WeightsConfig(dataset=tmp_path / "out", model=str(model_folder), top_neurons=4)
+    stop_after(1, signal.SIGTERM)
+    with pytest.raises(Stopped):
+        weights(config)
+    home = tmp_path / "out" / PROGRESS / "weights"
+    path = Directions.path(home, Vector.IN)
+    content = bytearray(path.read_bytes())
+    content[700] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetDamaged, match=re.escape(f"{path} is damaged: remove {home / 'layers'} and repeat")):
+        weights(config)
+    shutil.rmtree(home / "layers")
+    weights(config)
+    assert list(verify(tmp_path / "out")) == []
 
 
 def test_examples_that_are_stopped_go_on(finished, model_folder, tmp_path, stop_after):
@@ -200,8 +239,11 @@ def test_no_token_at_all(model_folder, tmp_path):
         weights(WeightsConfig(model=folder, out=tmp_path / "out"))
 
 
-def test_a_clock_that_jumps(config, finished, with_weights, model_folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stage", sorted({*STAGES} - {"merge", "import"}))  # which look at no clock
+def test_a_clock_that_jumps(config, finished, letters, tmp_path, monkeypatch, stage):  # noqa: F811
     """Years forwards and backwards between any two looks at it."""
+    task = task_of(stage, config, finished, letters, tmp_path)
+    task.act(task.prepare(tmp_path / "whole"))
     looks, real = count(), time.time
 
     def jumping() -> float:
@@ -209,11 +251,9 @@ def test_a_clock_that_jumps(config, finished, with_weights, model_folder, tmp_pa
 
     monkeypatch.setattr(time, "time", jumping)
     monkeypatch.setattr(tqdm.std, "time", jumping)
-    run(replace(config, out=tmp_path / "out"))
-    assert contents(tmp_path / "out") == contents(finished)
-    weights(WeightsConfig(dataset=tmp_path / "out", model=str(model_folder), top_neurons=4))
-    assert contents(tmp_path / "out") == contents(with_weights)
-    assert next(looks) > 10
+    task.act(task.prepare(tmp_path / "out"))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert next(looks) > 3
 
 
 def test_small_disks_are_refused_before_the_work(finished, model_folder, tmp_path, monkeypatch):

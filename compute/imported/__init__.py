@@ -14,6 +14,7 @@ from compute.imported.summary import SUMMARY_PATTERN
 from compute.imported.summary_rows import import_summary
 from compute.models import describe_model, find_model, load_config
 from compute.progress import say
+from compute.room import refuse_small_disk
 from compute.settings import current_environment
 from gluscope_core.errors import ImportRefused, ResumeRefused
 from gluscope_core.manifest import MANIFEST_NAME, Manifest, ModelRecord, read_manifest
@@ -31,6 +32,7 @@ def import_original(config: ImportConfig) -> None:
         if _is_done(config.out, found):
             say(f"{config.out} is complete already")
             return
+        refuse_small_disk(config.out, float(found.bytes))
         staged = config.out / PROGRESS / STAGED
         shutil.rmtree(staged, ignore_errors=True)
         manifest = _write(staged, found)

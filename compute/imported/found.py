@@ -17,6 +17,8 @@ class Found:
     record: ImportRecord
     write: Callable[[Path], Written]
     """Into a folder for staging."""
+    bytes: int
+    """Of the files that were read: what is written takes less."""
     skipped: int = 0
     """Pages that could not be read."""
 

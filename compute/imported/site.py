@@ -58,7 +58,7 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
         window=window,
         remarks=_REMARKS,
     )
-    return Found(model, record, lambda staged: _write(staged, rows, model), skipped)
+    return Found(model, record, lambda staged: _write(staged, rows, model), _bytes_of(pages), skipped)
 
 
 def _read_tables(folder: Path) -> tuple[dict[Path, PageTable], int]:
@@ -102,6 +102,11 @@ def _fingerprint(folder: Path, pages: dict[Path, Page]) -> str:
             name = path.relative_to(folder).as_posix()
             digest.update(f"{name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _bytes_of(pages: dict[Path, Page]) -> int:
+    files = ((path, *(path.parent / name for name in page.table.examples)) for path, page in pages.items())
+    return sum(path.stat().st_size for each in files for path in each)
 
 
 def _write(staged: Path, rows: PageRows, model: ModelFacts) -> Written:

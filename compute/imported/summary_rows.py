@@ -39,7 +39,7 @@ def import_summary(path: Path, described: ModelRecord | None, convention: SignCo
         window=None,
         remarks=tuple(remarks),
     )
-    return Found(model, record, lambda staged: _write(staged, summary, model))
+    return Found(model, record, lambda staged: _write(staged, summary, model), path.stat().st_size)
 
 
 def _model_of(summary: Summary, described: ModelRecord | None) -> ModelFacts:

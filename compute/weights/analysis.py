@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from compute.gated import GatedMLP
-from compute.progress import step_bar
+from compute.room import Full, unless_full
 from compute.saved import Work
 from compute.streamed import StreamedModel
 from compute.weights.attention import FirstTokenKeys, attention_scores
-from compute.weights.begun import Pass, keep_pass, kept_pass
-from compute.weights.directions import Directions, LayerFigures, take_layer
+from compute.weights.directions import Directions, take_layer
+from compute.weights.layers import NAME as LAYERS
+from compute.weights.layers import Layers
 from compute.weights.relations import LINKS, NEAR, relate
 from compute.weights.roles import Scores, draw_lines, find_roles, first_roles
 from compute.weights.tokens import (
@@ -30,7 +32,7 @@ from compute.weights.tokens import (
 )
 from compute.weights.tops import Best
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.errors import Stopped
+from gluscope_core.errors import OutOfMemory
 from gluscope_core.io_classes import classify
 from gluscope_core.manifest import MismatchRecord, ModelRecord, RolesRecord
 from gluscope_core.schema import COSINES, NORMS
@@ -102,16 +104,18 @@ class Analysis:
 
 def analyse(model: StreamedModel, record: ModelRecord, ids: np.ndarray, choice: Choice, work: Work) -> Analysis:
     """The home of `work` holds the directions of all neurons, beside what is done of the products."""
-    home = work.home
-    if home is None:
-        raise ValueError("directions may be larger than memory: give a folder for them")
-    done = kept_pass(home, record.layers, record.d_mlp)
-    if done is None:
-        done = _through_layers(model, choice, Directions.empty(home, record.layers, record.d_mlp, record.d_model), work)
-        keep_pass(home, done)
-    directions, layers = done.directions, done.figures
-    names = layers[0].columns
-    columns = {name: np.concatenate([layer.columns[name] for layer in layers]) for name in names}
+    found = unless_full(partial(_analyse, model, record, ids, choice, work), choice.device)
+    if isinstance(found, Full):
+        raise OutOfMemory(
+            f"{record.id}: {found.problem}: free some, or use a machine with as much as `weights --plan` says, and "
+            f"repeat the command, which goes on where it was; or remove {work.home} and ask for fewer --parts"
+        )
+    return found
+
+
+def _analyse(model: StreamedModel, record: ModelRecord, ids: np.ndarray, choice: Choice, work: Work) -> Analysis:
+    layers = _through_layers(model, record, choice, work)
+    directions, columns = layers.directions, layers.columns
     broken = np.isnan(np.stack([columns[name] for name in NORMS])).any(axis=0)
     columns[NeuronColumn.IO_CLASS] = classify(*(columns[name] for name in COSINES), threshold=choice.threshold)
     tokens = None
@@ -123,13 +127,12 @@ def analyse(model: StreamedModel, record: ModelRecord, ids: np.ndarray, choice: 
         columns[NeuronColumn.DOUBLE_CHECK] = double_checks(lists, columns[NeuronColumn.COS_GATE_IN], choice.threshold)
     roles = _nobody(choice)
     if tokens is not None and "roles" in choice.parts:
-        found, roles = _roles(done, tokens, columns[NeuronColumn.COS_GATE_IN], choice, work)
+        found, roles = _roles(layers, tokens, columns[NeuronColumn.COS_GATE_IN], choice, work)
         columns |= found
     related = relate(directions, choice.related, choice.relations, choice.device, work) if choice.relations else {}
     _leave_out(columns, broken)
-    mismatched = tuple(layer.mismatched for layer in layers)
     used = ids if tokens is None else tokens.ids.cpu().numpy()
-    return Analysis(directions, columns, lists, by_token, related, roles, mismatched, used, int(broken.sum()))
+    return Analysis(directions, columns, lists, by_token, related, roles, layers.mismatched, used, int(broken.sum()))
 
 
 def _leave_out(columns: dict[str, np.ndarray], broken: Any) -> None:
@@ -139,36 +142,28 @@ def _leave_out(columns: dict[str, np.ndarray], broken: Any) -> None:
             columns[name] = np.where(broken, np.nan, values)
 
 
-def _through_layers(model: StreamedModel, choice: Choice, directions: Directions, work: Work) -> Pass:
+def _through_layers(model: StreamedModel, record: ModelRecord, choice: Choice, work: Work) -> Layers:
     """One look at each layer: its own figures, and, where roles are wanted, what attention seeks in the first token."""
-    figures: list[LayerFigures] = []
-    keys = None
-    if "roles" in choice.parts and choice.first_token is not None:
-        keys = FirstTokenKeys(model.architecture, choice.coordinates)
-        keys.attach(model.layers)
-    with step_bar("layers", directions.layers) as bar:
-
-        def look(number: int, layer: nn.Module) -> None:
+    if work.home is None:
+        raise ValueError("directions may be larger than memory: give a folder for them")
+    token = choice.first_token if "roles" in choice.parts else None
+    layers = Layers.none(work.home, record, 0 if token is None else model.heads)
+    keys = FirstTokenKeys(model.architecture, choice.coordinates)
+    keys.attach(model.layers)
+    for number in work.through(LAYERS, range(record.layers), layers.tensors(), beside=layers):
+        with model.layer(number) as layer:
             mlp = GatedMLP(layer, model.architecture)
-            figures.append(take_layer(number, mlp, choice.convention, choice.coordinates, directions))
-            if keys is not None:
-                keys.take(number, layer)
-            bar.update()
-            if work.stop is not None and work.stop.by:
-                looked = f"{number + 1} of {directions.layers} layers were looked at, which begins anew"
-                raise Stopped(f"{work.stop.by.name}: {looked}")
-
-        if keys is None or choice.first_token is None:
-            model.visit(look)
-        else:
-            model.visit_running(choice.first_token, look)
-    return Pass(directions, keys.heads if keys else {}, figures)
+            layers.put(number, take_layer(number, mlp, choice.convention, choice.coordinates, layers.directions))
+            if token is not None:
+                layers.made.copy_(model.run_layer(number, token, layers.made))
+                layers.put_heads(number, keys.take(number, layer))
+    return layers
 
 
 def _roles(
-    done: Pass, tokens: TokenDirections, gate_in: np.ndarray, choice: Choice, work: Work
+    layers: Layers, tokens: TokenDirections, gate_in: np.ndarray, choice: Choice, work: Work
 ) -> tuple[dict[str, np.ndarray], RolesRecord]:
-    directions, heads = done.directions, done.heads
+    directions, heads = layers.directions, layers.heads
     found = moments(directions, tokens, work)
     last = directions.layers - 1
     d_model = directions.unit[Vector.OUT].shape[1]

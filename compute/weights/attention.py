@@ -22,8 +22,6 @@ class FirstTokenKeys:
         self._architecture = architecture
         self._coordinates = coordinates
         self._keys: dict[int, Tensor] = {}
-        self.heads: dict[int, Float[Tensor, "head d_model"]] = {}
-        """By layer; none where queries are normed, so that no direction of theirs is fixed."""
 
     def attach(self, layers: nn.ModuleList) -> None:
         for number, layer in enumerate(layers):
@@ -33,11 +31,12 @@ class FirstTokenKeys:
     def _keep(self, number: int, _module: nn.Module, _given: object, out: Tensor) -> None:
         self._keys[number] = out[0, 0]
 
-    def take(self, number: int, layer: nn.Module) -> None:
-        """W_Q k of each head, in the coordinates of the residual stream, as unit vectors."""
+    def take(self, number: int, layer: nn.Module) -> Float[Tensor, "head d_model"] | None:
+        """W_Q k of each head, in the coordinates of the residual stream, as unit vectors; None where queries are
+        normed, so that no direction of theirs is fixed."""
         attention = attrgetter("self_attn")(layer)
         if any(getattr(attention, name, None) is not None for name in _NORMS_OF_QUERIES):
-            return
+            return None
         width, config, fused = attention.head_dim, attention.config, _fused(layer)
         queries, shared = config.num_attention_heads * width, config.num_key_value_heads * width
         weight = attention.q_proj.weight if fused is None else fused.weight[:queries]
@@ -46,7 +45,7 @@ class FirstTokenKeys:
         by_shared_head = keys.double().unflatten(0, (-1, width))
         own_key = by_shared_head.repeat_interleave(len(by_head) // len(by_shared_head), dim=0)
         seeking = self._fold(torch.einsum("hwd,hw->hd", by_head, own_key), layer)
-        self.heads[number] = nn.functional.normalize(seeking, dim=1).float()
+        return nn.functional.normalize(seeking, dim=1).float()
 
     def _fold(self, seeking: Float[Tensor, "head d_model"], layer: nn.Module) -> Float[Tensor, "head d_model"]:
         norm = self._architecture.norm_attention

@@ -35,23 +35,16 @@ class Directions:
     per_layer: int
 
     @classmethod
-    def empty(cls, folder: Path, layers: int, per_layer: int, d_model: int) -> "Directions":
+    def within(cls, folder: Path, layers: int, per_layer: int, d_model: int) -> "Directions":
+        """What is there already stays, apart from norms."""
         folder.mkdir(parents=True, exist_ok=True)
         neurons = layers * per_layer
-        unit = {vector: _file_with_room(folder / f"{vector}.npy", (neurons, d_model)) for vector in VECTORS}
+        unit = {vector: _file_with_room(cls.path(folder, vector), (neurons, d_model)) for vector in VECTORS}
         return cls(unit, {vector: np.zeros(neurons) for vector in VECTORS}, layers, per_layer)
 
-    @classmethod
-    def opened(cls, folder: Path, norm: dict[Vector, np.ndarray], layers: int, per_layer: int) -> "Directions":
-        unit: dict[Vector, np.ndarray] = {
-            vector: np.lib.format.open_memmap(folder / f"{vector}.npy", "c") for vector in VECTORS
-        }
-        return cls(unit, norm, layers, per_layer)
-
-    def flush(self) -> None:
-        for each in self.unit.values():
-            if isinstance(each, np.memmap):
-                each.flush()
+    @staticmethod
+    def path(folder: Path, vector: Vector) -> Path:
+        return folder / f"{vector}.float32"
 
     @property
     def neurons(self) -> int:
@@ -66,7 +59,7 @@ class Directions:
 
 def _file_with_room(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """All of it is taken of the disk at once: where that is full later, writing to memory ends the process."""
-    mapped = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    mapped = np.memmap(path, np.float32, "r+" if path.exists() else "w+", shape=shape)
     with path.open("rb+") as file:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return mapped
