@@ -10,12 +10,14 @@ import pandas as pd
 import pyarrow as pa
 
 from gluscope_core.activations import Activation, activation
+from gluscope_core.bounds import MOST_LAYERS, MOST_NEURONS
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import DatasetDamaged, NoSuchNeuron, TableMissing
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import ImportRecord, Manifest
 from gluscope_core.original.columns import (
     REQUIRED,
+    as_lists,
     example_rows,
     known_columns,
     list_columns,
@@ -25,7 +27,7 @@ from gluscope_core.original.columns import (
 from gluscope_core.original.files import ParquetFiles, names_in, read_card
 from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
 from gluscope_core.places import Place
-from gluscope_core.schema import EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
+from gluscope_core.schema import EXAMPLES, EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
 from gluscope_core.unpack import NeuronWeights, unpack_lists
 from gluscope_core.vocabulary import CASES, Coordinates, ExampleList, Field, ImportSource, Quantity, SignConvention
 
@@ -58,18 +60,20 @@ class OriginalDataset(Dataset):
         return table in _TABLES
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
-        if table == NEURONS_TABLE.name:
-            names = known_columns(columns, self._where)
-            parts = [neuron_rows(each, names, self._act) for each in self._row_groups(needed_for(names), layer)]
-            empty = pa.schema([NEURONS.field(name) for name in names]).empty_table()
-        elif table == EXAMPLES_TABLE.name:
-            parts = [example_rows(each) for each in self._row_groups(list_columns(), layer)]
-            empty = EXAMPLES_TABLE.schema.empty_table()
-            parts = [each.select(list(columns)) for each in parts] if columns is not None else parts
-        else:
+        if not self.has(table):
             self._refuse(table)
-        whole = pa.concat_tables(parts) if parts else empty
-        return self._in_order(whole, layer)
+        schema = NEURONS if table == NEURONS_TABLE.name else EXAMPLES
+        names = known_columns(columns, schema, self._where)
+
+        def read() -> pa.Table:
+            if schema is NEURONS:
+                parts = [neuron_rows(each, names, self._act) for each in self._row_groups(needed_for(names), layer)]
+            else:
+                parts = [example_rows(each).select(names) for each in self._row_groups(list_columns(), layer)]
+            empty = pa.schema([schema.field(name) for name in names]).empty_table()
+            return self._in_order(pa.concat_tables(parts) if parts else empty, layer)
+
+        return self._rows.guard(read)
 
     def neuron(self, layer: int, neuron: int) -> dict[str, Any]:
         theirs = self._row_of(NeuronId(layer, neuron), needed_for(NEURONS.names))
@@ -124,21 +128,27 @@ class OriginalDataset(Dataset):
     def _read_keys(self) -> tuple[np.ndarray, np.ndarray]:
         if self._rows.rows > _MOST_NEURONS:
             raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
-        keys = pa.concat_tables(self._rows.groups([LAYER, NEURON]))
 
         def read() -> tuple[np.ndarray, np.ndarray]:
+            keys = pa.concat_tables(self._rows.groups([LAYER, NEURON]))
+            if any(keys.column(name).null_count for name in (LAYER, NEURON)):
+                raise ValueError("a row does not say which neuron it is of")
             layer, neuron = (keys.column(name).cast(pa.int32()).to_numpy() for name in (LAYER, NEURON))
             return layer, neuron
 
         return self._rows.guard(read)
 
     def _refuse_holes(self) -> None:
-        """Of each layer that is there all neurons are, once."""
+        """Of each layer that is there all neurons are, once. By how many there are first, since one row may name a
+        neuron of any number."""
         layer, neuron = self._layer[self._order], self._neuron[self._order]
-        width = int(neuron.max(initial=-1)) + 1
-        whole = np.repeat(np.unique(layer), width), np.tile(np.arange(width), len(np.unique(layer)))
-        if not len(layer) or layer[0] < 0 or len(layer) != len(whole[0]) or not np.array_equal((layer, neuron), whole):
-            raise DatasetDamaged(f"{self._where} does not have each neuron of its layers once: fetch its files again")
+        layers, width = np.unique(layer), int(neuron.max(initial=-1)) + 1
+        sound = len(layer) == len(layers) * width > 0 <= layers[0] and layers[-1] < MOST_LAYERS
+        if sound and (int(layers[-1]) + 1) * width <= MOST_NEURONS:
+            whole = np.repeat(layers, width), np.tile(np.arange(width), len(layers))
+            if np.array_equal((layer, neuron), whole):
+                return
+        raise DatasetDamaged(f"{self._where} does not have each neuron of its layers once: fetch its files again")
 
     def _describe(self, card: str, place: Place) -> Manifest:
         """What card, names and rows say."""
@@ -170,13 +180,16 @@ class OriginalDataset(Dataset):
 
     def _top_k(self) -> int:
         column = ExampleList(CASES[0], Quantity.POST).column(Field.VALUES)
-        lists = self._rows.row(0, [column])
-        values = lists.column(column).to_pylist()[0] if lists.num_columns else None
-        return len(values or ())
+        row = self._rows.row(0, [column])
+        return len(self._values(row.column(column))) if row.num_columns else 0
+
+    def _values(self, column: pa.ChunkedArray) -> np.ndarray:
+        """Of lists, end to end."""
+        return self._rows.guard(lambda: as_lists(column, pa.float32()).flatten().to_numpy(zero_copy_only=False))
 
     def _goes_down_as_silu(self) -> bool:
         """By the strongest negative act of the first neurons."""
         lists = [ExampleList(case, Quantity.ACT).column(Field.VALUES) for case in CASES if case.gate_sign < 0]
         _, seen = self._rows.around(0, lists)
-        values = [np.asarray(column.combine_chunks().flatten()) for column in seen.columns]
+        values = [self._values(column) for column in seen.columns]
         return goes_down_as_silu(min((float(each.min(initial=0)) for each in values), default=0.0))

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gluscope_core.errors import DatasetDamaged
-from gluscope_core.footers import TAIL, footer_length, parse_footer
+from gluscope_core.footer_columns import FooterColumns
+from gluscope_core.footers import TAIL, columns_of, footer_length, parse_footer
+from gluscope_core.page_headers import NOTHING, Leaf, Sizes, check_unpacked, stored_leaves
 from gluscope_core.places import Place
 
 _Read = TypeVar("_Read")
 _CARD, _CARD_BYTES = "README.md", 2**20
 _DATA = "data"
-_ROWS_AT_ONCE = 256
 _USUAL_FOOTER, _MOST_FOOTER = 2**18, 2**26
 
 
@@ -44,7 +45,8 @@ def _footer_of(place: Place, name: str) -> bytes:
 class ParquetFiles:
     """Several files as one table; bytes that cannot be read are named, not raised as what they break."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, rows_at_once: int = 256) -> None:
+        self._rows_at_once = rows_at_once
         self._names = [name for name in names_in(place) if name.endswith(".parquet")]
         self._place = place
         self._last: tuple[int, pa.Table, tuple[str, ...]] | None = None
@@ -57,9 +59,19 @@ class ParquetFiles:
         return [self.guard(lambda name=name: _footer_of(self._place, name), name) for name in self._names]
 
     @cached_property
-    def _metadata(self) -> list[pq.FileMetaData]:
+    def _chunks(self) -> list[FooterColumns]:
         named = zip(self._footers, self._names, strict=True)
-        return [self.guard(lambda footer=footer: parse_footer(footer), name) for footer, name in named]
+        return [self.guard(lambda footer=footer: columns_of(footer), name) for footer, name in named]
+
+    @cached_property
+    def _metadata(self) -> list[pq.FileMetaData]:
+        named = zip(self._footers, self._chunks, self._names, strict=True)
+        return [self.guard(lambda f=footer, c=chunks: parse_footer(f, c), name) for footer, chunks, name in named]
+
+    @cached_property
+    def _leaves(self) -> list[list[Leaf]]:
+        named = zip(self._metadata, self._names, strict=True)
+        return [self.guard(lambda m=metadata: stored_leaves(m.schema), name) for metadata, name in named]
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -74,20 +86,24 @@ class ParquetFiles:
 
     @property
     def rows(self) -> int:
-        return sum(metadata.num_rows for metadata in self._metadata)
+        return sum(sum(chunks.rows) for chunks in self._chunks)
 
     def groups(self, columns: Sequence[str], wanted: Callable[[int, int], bool] | None = None) -> Iterator[pa.Table]:
         """Row group by row group, those whose first row and number of rows are wanted."""
-        first = 0
-        for number, metadata in enumerate(self._metadata):
-            for group in range(metadata.num_row_groups):
-                rows = metadata.row_group(group).num_rows
+        first, kept = 0, NOTHING
+        for number, chunks in enumerate(self._chunks):
+            for group, rows in enumerate(chunks.rows):
                 if wanted is None or wanted(first, rows):
-                    yield self.guard(
-                        lambda n=number, g=group: self._open(n).read_row_group(g, self._have(n, columns)),
-                        self._names[number],
+                    kept, found = self.guard(
+                        lambda n=number, g=group, k=kept: self._read_group(n, g, columns, k), self._names[number]
                     )
+                    yield found
                 first += rows
+
+    def _read_group(self, file: int, group: int, columns: Sequence[str], before: Sizes) -> tuple[Sizes, pa.Table]:
+        """With what it takes, and those before it."""
+        sizes = self._check_unpacked(file, group, columns, before)
+        return sizes, self._open(file).read_row_group(group, self._have(file, columns))
 
     def row(self, number: int, columns: Sequence[str]) -> pa.Table:
         """One row, decoding no more of its row group than the rows up to it, a few at a time. The last few are kept:
@@ -105,25 +121,32 @@ class ParquetFiles:
 
     def _rows_around(self, number: int, columns: Sequence[str]) -> tuple[int, pa.Table]:
         first = 0
-        for file, metadata in enumerate(self._metadata):
-            for group in range(metadata.num_row_groups):
-                rows = metadata.row_group(group).num_rows
+        for file, chunks in enumerate(self._chunks):
+            for group, rows in enumerate(chunks.rows):
                 if number >= first + rows:
                     first += rows
                     continue
-                skip, rows = self.guard(
+                skip, found = self.guard(
                     lambda f=file, g=group, n=number - first: self._some_rows(f, g, n, columns), self._names[file]
                 )
-                return first + skip, rows
+                return first + skip, found
         raise DatasetDamaged(f"{self._place.name} has no row {number}: fetch its files again")
 
     def _some_rows(self, file: int, group: int, number: int, columns: Sequence[str]) -> tuple[int, pa.Table]:
         first = 0
-        for batch in self._open(file).iter_batches(_ROWS_AT_ONCE, [group], self._have(file, columns)):
+        self._check_unpacked(file, group, columns, at_once=self._rows_at_once)
+        for batch in self._open(file).iter_batches(self._rows_at_once, [group], self._have(file, columns)):
             if number < first + batch.num_rows:
                 return first, pa.Table.from_batches([batch])
             first += batch.num_rows
         raise OSError(f"no row {number} in group {group}")
+
+    def _check_unpacked(
+        self, file: int, group: int, columns: Sequence[str], before: Sizes = NOTHING, at_once: int | None = None
+    ) -> Sizes:
+        leaves, chunks = self._leaves[file], self._chunks[file]
+        with self._place.whole(self._names[file]).open("rb") as source:
+            return check_unpacked(leaves, chunks, [group], columns, source, before=before, at_once=at_once)
 
     def _open(self, number: int) -> pq.ParquetFile:
         return pq.ParquetFile(self._place.whole(self._names[number]), metadata=self._metadata[number])
@@ -136,6 +159,6 @@ class ParquetFiles:
         """`name` is the file's that is read, where it is one."""
         try:
             return read()
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:
             where = self._place.name if name is None else self._place.locate(name)
-            raise DatasetDamaged(f"{where} cannot be read ({error}): {self._place.remedy}") from error
+            raise DatasetDamaged(f"{where} cannot be read ({str(error)[:300]}): {self._place.remedy}") from error
