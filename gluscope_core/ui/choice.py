@@ -6,7 +6,7 @@ from typing import NoReturn
 import streamlit as st
 
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.discover import FOLDERS_VARIABLE, Offer, offers, stamp_of, wanted
+from gluscope_core.discover import FOLDERS_VARIABLE, Offer, Stamp, offers, stamp_of, wanted
 from gluscope_core.errors import GluscopeError
 from gluscope_core.markdown import escaped
 from gluscope_core.schema import NEURONS_TABLE, VOCAB_TABLE
@@ -64,7 +64,7 @@ def fetch(dataset: Dataset, *tables: str) -> None:
 
 
 @st.cache_resource(max_entries=_OPEN_AT_ONCE, show_spinner=False)
-def _opened_here(folder: str, revision: str | None, stamp: float) -> Dataset:
+def _opened_here(folder: str, revision: str | None, stamp: Stamp) -> Dataset:
     del stamp  # by which versions are told apart
     return open_dataset(Path(folder), revision)
 
