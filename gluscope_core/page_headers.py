@@ -60,6 +60,17 @@ NOTHING = Sizes(0, 0)
 
 
 @dataclass(frozen=True)
+class Bound:
+    """Bytes in memory that nobody minds, and how many more there may be for each in the file."""
+
+    allowed: int
+    times: int
+
+
+USUAL = Bound(ALLOWED, MOST_TIMES)
+
+
+@dataclass(frozen=True)
 class _Page:
     kind: int
     unpacked: int
@@ -106,7 +117,7 @@ def check_unpacked(
     *,
     before: Sizes = NOTHING,
     at_once: int | None = None,
-    times: int = MOST_TIMES,
+    bound: Bound = USUAL,
 ) -> Sizes:
     """Raises where some columns of row groups (None: all) would take more memory than they may, with what was read
     before. `at_once` is how many rows are in memory together, where a row group is read in parts."""
@@ -118,7 +129,7 @@ def check_unpacked(
                 chunk = chunks.chunk(group, number)
                 unpacked += _size_of_chunk(chunk, leaf, chunks.rows[group], file, at_once)
                 stored += chunk.stored
-        if unpacked > ALLOWED + times * stored:
+        if unpacked > bound.allowed + bound.times * stored:
             raise Implausible(f"{stored:,} bytes of it unpack to {unpacked:,} or more")
     return Sizes(stored, unpacked)
 
