@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -15,13 +16,14 @@ import msgspec
 
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, FolderBusy, ResumeRefused
 from gluscope_core.manifest import JOURNAL_NAME
+from gluscope_core.plain_files import OddFile, read_at_most
 
 OWN_PREFIX = ".gluscope."
 """Of hidden files that may lie in a dataset's folder while something is at work there."""
 LOCK_NAME = f"{OWN_PREFIX}lock"
 PROGRESS = "progress"
 """Folder within a dataset's: everything of an unfinished run."""
-
+_MOST_OF_RECORD = 8 * 2**20
 
 _Record = TypeVar("_Record")
 
@@ -48,7 +50,8 @@ def reached(step: Step) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Writes aside, flushes to disk and replaces, so that the file is never seen half-written."""
     aside = path.with_name(f"{OWN_PREFIX}{path.name}.new")
-    with aside.open("wb") as file:
+    aside.unlink(missing_ok=True)
+    with aside.open("xb") as file:  # not through a link, which may lead to somebody's file
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -64,7 +67,7 @@ def write_record(path: Path, record: object) -> None:
 
 def read_record(path: Path, kind: type[_Record], remedy: str) -> _Record | None:
     """None where there is none."""
-    content = read_sealed(path, remedy)
+    content = read_sealed(path, remedy, _MOST_OF_RECORD)
     if content is None:
         return None
     try:
@@ -77,10 +80,15 @@ def write_sealed(path: Path, content: bytes) -> None:
     write_whole(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
 
-def read_sealed(path: Path, remedy: str) -> bytes | None:
+def read_sealed(path: Path, remedy: str, most: int | None = None) -> bytes | None:
+    """`most` bounds files that may come with what others made."""
     if not path.exists():
         return None
-    claimed, _, content = path.read_bytes().partition(b"\n")
+    try:
+        raw = read_at_most(path, path.stat().st_size if most is None else most)
+    except OddFile as error:
+        raise DatasetDamaged(f"{path} {error}: {remedy}") from error
+    claimed, _, content = raw.partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != claimed:
         raise DatasetDamaged(f"{path} is damaged: {remedy}")
     return content
@@ -132,12 +140,27 @@ def refuse_strangers(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps other processes out of a folder. The kernel drops the lock with the process, however it ends."""
     path = folder / LOCK_NAME
+    refuse_link(path)
     descriptor = _take_lock(path)
     try:
+        _refuse_links(folder / PROGRESS)
         yield
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _refuse_links(unfinished: Path) -> None:
+    """A dataset that came from somebody may bring links where unfinished work is written and removed."""
+    inside = (Path(parent, name) for parent, *names in os.walk(unfinished) for some in names for name in some)
+    for path in chain([unfinished], inside):
+        refuse_link(path)
+
+
+def refuse_link(path: Path) -> None:
+    """Of a place that is written to."""
+    if path.is_symlink():
+        raise DatasetDamaged(f"{path} is a link, which no stage leaves there: remove it and repeat the command")
 
 
 def _take_lock(path: Path) -> int:
@@ -165,27 +188,45 @@ class _Journal:
 
     @property
     def stays_inside(self) -> bool:
-        paths = [PurePosixPath(each) for each in (self.staged, *self.names, *self.obsolete)]
-        return not any(path.is_absolute() or ".." in path.parts for path in paths)
+        """By its words alone: staged within `progress`, and files within the dataset."""
+        staged, *files = (PurePosixPath(each) for each in (self.staged, *self.names, *self.obsolete))
+        within = all(path.parts and not path.is_absolute() and ".." not in path.parts for path in (staged, *files))
+        return within and staged.parts[0] == PROGRESS and len(staged.parts) > 1
+
+    def way_out(self, folder: Path) -> Path | None:
+        """A folder that it moves files from or to, or removes some of, and that a link leads out of the dataset."""
+        home, staged = folder.resolve(), folder / self.staged
+        moved = {(place / name).parent for name in self.names for place in (staged, folder)}
+        touched = sorted({staged, *moved, *((folder / name).parent for name in self.obsolete)})
+        return next((each for each in touched if not each.resolve().is_relative_to(home)), None)
+
+    def refuse_to_leave(self, folder: Path) -> None:
+        if not self.stays_inside:
+            raise DatasetDamaged(f"{folder / JOURNAL_NAME} names files outside of the dataset: {_REMEDY}")
+        if (way := self.way_out(folder)) is not None:
+            raise DatasetDamaged(f"{way} is a link that leads out of the dataset: put the folder itself there")
+
+
+_REMEDY = "fetch the dataset again, or remove its folder and compute it again"
 
 
 def _read_journal(path: Path) -> _Journal | None:
-    remedy = "fetch the dataset again, or remove its folder and compute it again"
-    journal = read_record(path, _Journal, remedy)
-    if journal is not None and not journal.stays_inside:
-        raise DatasetDamaged(f"{path} names files outside of the dataset: {remedy}")
+    journal = read_record(path, _Journal, _REMEDY)
+    if journal is not None:
+        journal.refuse_to_leave(path.parent)
     return journal
 
 
 def commit(folder: Path, staged: Path, names: Sequence[str], obsolete: Sequence[str] = ()) -> None:
     """Moves staged files into a folder, the last name last, and removes obsolete ones. Once the journal is written
     the move will be completed, now or by `complete`; before that nothing has changed."""
+    journal = _Journal(staged.relative_to(folder).as_posix(), tuple(names), tuple(obsolete))
+    journal.refuse_to_leave(folder)
     for name in names:
         flush(staged / name)
     for parent in sorted({(staged / name).parent for name in names} | {staged}):
         flush_folder(parent)
     reached(Step.STAGED)
-    journal = _Journal(str(staged.relative_to(folder)), tuple(names), tuple(obsolete))
     write_record(folder / JOURNAL_NAME, journal)
     reached(Step.JOURNALED)
     complete(folder)

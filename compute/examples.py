@@ -15,7 +15,7 @@ import pyarrow as pa
 from compute.budget import windows_bytes
 from compute.card import CARD_NAME, card
 from compute.config import ExamplesConfig
-from compute.durable import commit, complete, locked, remove_work
+from compute.durable import commit, complete, locked, refuse_link, remove_work
 from compute.examples_home import STAGE, Home
 from compute.listed import UNKNOWN, Listed
 from compute.loading import GatedModel, load_model
@@ -66,6 +66,7 @@ def examples(config: ExamplesConfig) -> None:
         raise DatasetNotFound(f"{config.dataset} is no folder: give that of a dataset")
     home = Home(config.dataset)
     if not home.is_ours:
+        refuse_link(home.windows_in)
         home.windows_in.mkdir(exist_ok=True)
     try:
         with locked(home.windows_in):

@@ -21,11 +21,13 @@ from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubU
 from gluscope_core.hub_errors import FROM_THE_CLIENT, explained
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.places import Folder
+from gluscope_core.plain_files import OddFile, read_at_most
 from gluscope_core.schema import TABLES
 
 FILES_AT_ONCE = 100
 BYTES_AT_ONCE = 5 * 10**9
 """Of one commit. The Hub advises against larger ones, and what is cut off loses at most one."""
+_MOST_OF_DOCUMENT = 16 * 2**20
 _DATASET = constants.REPO_TYPE_DATASET
 _OF_A_TABLE = re.compile(rf"({'|'.join(TABLES)})(/[^/]+)?\.parquet")
 
@@ -126,13 +128,24 @@ def _plan(config: PublishConfig, manifest: Manifest, target: _Target) -> _Plan:
 
 def _documents(config: PublishConfig, manifest: Manifest) -> dict[str, bytes]:
     """The manifest is the last."""
-    folder, licence = config.dataset, config.model_licence or _licence_of(manifest)
-    own = folder / CARD_NAME
-    text = own.read_text(encoding="utf-8") if own.exists() else card(manifest)
+    licence = config.model_licence or _licence_of(manifest)
+    own, notices = (_document(config.dataset, name) for name in (CARD_NAME, NOTICES_NAME))
+    text = card(manifest) if own is None else own.decode()
     found = {CARD_NAME: completed(text, manifest, config.repo_id, licence).encode()}
-    if (folder / NOTICES_NAME).exists():
-        found[NOTICES_NAME] = (folder / NOTICES_NAME).read_bytes()
-    return {**found, MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes()}
+    if notices is not None:
+        found[NOTICES_NAME] = notices
+    return {**found, MANIFEST_NAME: (config.dataset / MANIFEST_NAME).read_bytes()}
+
+
+def _document(folder: Path, name: str) -> bytes | None:
+    """None where there is none. No manifest has its hash, so that a link could put any file of this machine there."""
+    here = Folder(folder)
+    if not here.has(name):
+        return None
+    try:
+        return read_at_most(here.whole(name), _MOST_OF_DOCUMENT)
+    except OddFile as error:
+        raise DatasetDamaged(f"{folder / name} {error}; nothing was sent: shorten it, or remove it") from error
 
 
 def _licence_of(manifest: Manifest) -> str | None:

@@ -2,22 +2,27 @@
 
 import hashlib
 import json
+import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from compute.config import TextsConfig
+from compute.foreign_parquet import ForeignFile
 from gluscope_core.errors import TextsUnusable
 
 _SHARDS_ONLY = 1
 """Size of the buffer that `datasets` shuffles in: the sample is random already, so only the files' order need be."""
 
 _DOCUMENTS_OF_HUB = 1_000_000
+_ROWS_AT_ONCE = 16
+_MOST_OF_TEXT = 64 * 2**20
+"""Bytes of a file that is one text, or of a line: unpacked, a small file may be of any length."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,8 @@ def _local_records(root: Path, files: dict[Path, _Reader], column: str) -> Itera
             for row, content in enumerate(reader(path, column)):
                 place = name if reader is _read_text else f"{name}:{row}"
                 yield _record(place, content, column)
-        except (pa.ArrowException, OSError, EOFError) as error:
-            raise TextsUnusable(f"{path} cannot be read: {error}") from error
+        except (pa.ArrowException, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+            raise TextsUnusable(f"{path} cannot be read ({error}): fetch it again, or leave it out") from error
 
 
 def _record(place: str, content: dict[str, Any] | None, column: str) -> Record:
@@ -106,9 +111,9 @@ def _reader(path: Path) -> _Reader | None:
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
-    file = pq.ParquetFile(path)
-    _require_column(path, file.schema_arrow.names, column)
-    for batch in file.iter_batches(batch_size=256):
+    file = ForeignFile(path)
+    _require_column(path, file.schema.names, column)
+    for batch in file.batches(_ROWS_AT_ONCE):
         texts = batch.column(column)
         if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
             # Parquet files may hold bytes that are no UTF-8 under the name of strings.
@@ -124,11 +129,11 @@ def _read_lines(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
     """JSON, one object a line. None for a line that is none."""
     first = True
     with fsspec.open(path, "rb", compression="infer") as file:
-        for line in file:  # pyright: ignore[reportGeneralTypeIssues]
-            if not line.strip():
+        for line in _lines(file):  # pyright: ignore[reportArgumentType]
+            if line is not None and not line.strip():
                 continue
             try:
-                content = json.loads(line.decode(errors="replace"))
+                content = None if line is None else json.loads(line.decode(errors="replace"))
             except (ValueError, RecursionError):
                 content = None
             if first and isinstance(content, dict):
@@ -137,10 +142,26 @@ def _read_lines(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
             yield content if isinstance(content, dict) else None
 
 
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """None for one that is too long, of which little is held: what is compressed may go on for ever."""
+    while line := file.readline(_MOST_OF_TEXT):
+        if len(line) < _MOST_OF_TEXT or line.endswith(b"\n"):
+            yield line
+            continue
+        yield None
+        while line and not line.endswith(b"\n"):
+            line = file.readline(_MOST_OF_TEXT)
+
+
 def _read_text(path: Path, column: str) -> Iterator[dict[str, Any] | None]:
     """The whole file is one text."""
     with fsspec.open(path, "rb", compression="infer") as file:
-        yield {column: file.read().decode(errors="replace")}  # pyright: ignore[reportAttributeAccessIssue]
+        content: bytes = file.read(_MOST_OF_TEXT + 1)  # pyright: ignore[reportAttributeAccessIssue]
+    if len(content) > _MOST_OF_TEXT:
+        raise TextsUnusable(
+            f"{path} is one text of more than {_MOST_OF_TEXT // 2**20} MB: split it, or write its documents as JSONL"
+        )
+    yield {column: content.decode(errors="replace")}
 
 
 _READERS: dict[str, _Reader] = {

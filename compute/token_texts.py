@@ -2,21 +2,28 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from compute.durable import sha256_of
+from compute.foreign_parquet import ForeignFile
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import TextsUnusable
+from gluscope_core.plain_files import OddFile, read_at_most
 
 ORIGIN_NAME = "texts.json"
 _WRITE_AGAIN = "remove the folder and repeat `texts`"
+_MOST_OF_ORIGIN = 8 * 2**20
+_STRINGS_AT_ONCE = 16
+_MOST_TIMES = 256
+"""How many bytes in memory there may be for each in the file: texts that were padded to one length are mostly the same
+token."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ class TextsOrigin:
         if not path.is_file():
             return None
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=cls)
-        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            found = msgspec.json.decode(read_at_most(path, _MOST_OF_ORIGIN), type=cls)
+        except (OddFile, msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
             raise TextsUnusable(f"{path} is damaged ({error}): {_WRITE_AGAIN}") from error
         if found.sha256 and found.sha256 != found.own_hash():
             raise TextsUnusable(f"{path} is damaged: {_WRITE_AGAIN}")
@@ -122,14 +129,15 @@ class TokenTexts:
     def strings(self) -> Iterator[tuple[str | None, str | None]]:
         """Text and source of every row, where the files have such columns, of strings."""
         for path in self.paths:
-            file = pq.ParquetFile(path)
-            have = [name for name in (TextColumn.TEXT, TextColumn.SOURCE) if _holds_strings(file.schema_arrow, name)]
-            for batch in file.iter_batches(batch_size=1024, columns=[*have, TextColumn.INPUT_IDS]):
-                columns = [
-                    _decoded(batch.column(name)) if name in have else [None] * batch.num_rows
-                    for name in (TextColumn.TEXT, TextColumn.SOURCE)
-                ]
-                yield from zip(*columns, strict=True)
+            with _named(path):
+                file = ForeignFile(path)
+                have = [name for name in (TextColumn.TEXT, TextColumn.SOURCE) if _holds_strings(file.schema, name)]
+                for batch in file.batches(_STRINGS_AT_ONCE, [*have, TextColumn.INPUT_IDS], times=_MOST_TIMES):
+                    columns = [
+                        _decoded(batch.column(name)) if name in have else [None] * batch.num_rows
+                        for name in (TextColumn.TEXT, TextColumn.SOURCE)
+                    ]
+                    yield from zip(*columns, strict=True)
 
 
 def fingerprint(ids: np.ndarray, bounds: np.ndarray) -> str:
@@ -180,10 +188,10 @@ def _decoded(strings: pa.Array) -> list[str | None]:
 
 
 def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-        _check_type(path, file.schema_arrow)
-        for batch in file.iter_batches(batch_size=4096, columns=[TextColumn.INPUT_IDS]):
+    with _named(path):
+        file = ForeignFile(path)
+        _check_type(path, file.schema)
+        for batch in file.batches(4096, [TextColumn.INPUT_IDS], all_are_kept=True, times=_MOST_TIMES):
             column = batch.column(0).cast(pa.list_(pa.int64()))
             if column.flatten().null_count:
                 raise TextsUnusable(f"{path}: a text has a token id that is null; write the file again")
@@ -191,8 +199,14 @@ def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             if len(values) and not (-(2**31) <= values.min() <= values.max() < 2**31):
                 raise TextsUnusable(f"{path}: a token id is beyond 32 bits; write the file again")
             yield values.astype(np.int32), column.value_lengths().fill_null(0).to_numpy().astype(np.int64)
-    except (pa.ArrowException, OSError) as error:
-        raise TextsUnusable(f"{path} cannot be read as parquet: {error}") from error
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise TextsUnusable(f"{path} cannot be read as parquet ({error}): write it again") from error
 
 
 def _check_type(path: Path, schema: pa.Schema) -> None:

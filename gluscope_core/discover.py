@@ -70,19 +70,24 @@ def any_may_be_opened() -> bool:
     return os.environ.get(ANY_VARIABLE, "").strip() == "1"
 
 
-def stamp_of(folder: Path) -> float:
-    """Changes when a dataset is replaced, or what lies beside it, so that it is opened anew; 0 where there is none."""
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Another one when a dataset is replaced, or what lies beside it, so that it is opened anew. Whichever way clocks
+    go, since who copies a dataset often keeps the times of its files; empty where there is none."""
     try:
         files = [folder / MANIFEST_NAME] if (folder / MANIFEST_NAME).exists() else [folder, *folder.iterdir()]
         beside = [each / MANIFEST_NAME for each in folder.resolve().parent.iterdir() if (each / MANIFEST_NAME).exists()]
-        return max(path.stat().st_mtime for path in [*files, *beside])
+        found = (path.stat() for path in sorted({*files, *beside}))
+        return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
     except (OSError, ValueError):  # a name with a NUL is a ValueError
-        return 0
+        return ()
 
 
-def stamp_around(addresses: tuple[Address, ...]) -> float:
+def stamp_around(addresses: tuple[Address, ...]) -> Stamp:
     """As `stamp_of`, for what belongs to a dataset of the Hub's."""
-    return max((stamp_of(folder) for folder, _ in addresses if isinstance(folder, Path)), default=0)
+    return tuple(entry for folder, _ in addresses if isinstance(folder, Path) for entry in stamp_of(folder))
 
 
 def _opens(folder: Path) -> bool:

@@ -1,7 +1,6 @@
 """The manifest of a dataset, `gluscope.json`: what it holds, how it was made, and the hashes that guard it."""
 
 import hashlib
-import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +26,7 @@ from gluscope_core.bounds import (
 )
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, DatasetTooNew
 from gluscope_core.ids import NeuronId
+from gluscope_core.plain_files import OddFile, read_at_most
 from gluscope_core.schema import FORMAT_VERSION
 from gluscope_core.vocabulary import Coordinates, ImportSource, SignConvention
 
@@ -303,13 +303,10 @@ def read_manifest(folder: Path) -> Manifest:
 def read_manifest_file(path: Path, where: str | None = None) -> Manifest:
     """A file on this machine; `where` is what messages call it."""
     where = where or str(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DatasetDamaged(f"{where} is no file: {_AGAIN}")
-    with path.open("rb") as file:
-        raw = file.read(_MOST_BYTES + 1)
-    if len(raw) > _MOST_BYTES:
-        raise DatasetDamaged(f"{where} is larger than any manifest: {_AGAIN}")
-    return parse_manifest(raw, where)
+    try:
+        return parse_manifest(read_at_most(path, _MOST_BYTES), where)
+    except OddFile as error:
+        raise DatasetDamaged(f"{where} {error}: {_AGAIN}") from error
 
 
 def parse_manifest(raw: bytes, where: str) -> Manifest:

@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gluscope_core.footer_columns import Chunk, FooterColumns
 
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Kinds of page."""
 _OF_DICTIONARY = (2, 8)
-_UNBOUNDED = 7
+_SHARING = 7
 """The encoding of strings that says how much each shares with the one before: a page of it can hold anything."""
 _MOST_PAGES = 4_096
 _MOST_OF_DICTIONARY = 2**24
-"""Bytes; who writes one ends it at a sixteenth of that."""
+"""Bytes, and more only of long strings: who writes one ends it at a sixteenth of that, but looks at the size now and
+then."""
 _USUAL_HEADER, _LONGEST_HEADER = 512, 2**17
 _CODECS = ("zstd", "snappy", "gzip", "brotli", "lz4_raw")
 _NARROWEST = 4
 """Bytes in which a file has numbers of fewer."""
+_WIDTHS = {"INT64": 8, "INT96": 12, "DOUBLE": 8}
+"""Of the physical types that are wider."""
 _LEVELS = 4
 """Bytes of a list's value beside its own: where lists begin and end."""
 ALLOWED, MOST_TIMES = 64 * 2**20, 32
@@ -40,7 +44,30 @@ class Leaf:
     name: str
     width: int | None
     """Bytes of a value; None of strings, which have as many as they have."""
-    repeated: bool
+    lists: int
+    """In how many lists, one within the other, each value lies."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of some columns: in the file, and in memory."""
+
+    stored: int
+    unpacked: int
+
+
+NOTHING = Sizes(0, 0)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Bytes in memory that nobody minds, and how many more there may be for each in the file."""
+
+    allowed: int
+    times: int
+
+
+USUAL = Bound(ALLOWED, MOST_TIMES)
 
 
 @dataclass(frozen=True)
@@ -59,56 +86,76 @@ def leaves_of(schema: pa.Schema) -> list[Leaf]:
     return [_leaf_of(field) for field in schema]
 
 
+def stored_leaves(schema: pq.ParquetSchema) -> list[Leaf]:
+    """The same of files of others, which may have columns of any kind: as they are stored, by the names of columns."""
+    return [_stored_leaf(schema.column(number)) for number in range(len(schema))]
+
+
+def _stored_leaf(column: pq.ColumnSchema) -> Leaf:
+    kind = column.physical_type
+    width = column.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, _NARROWEST)
+    name = column.path.partition(".")[0]
+    return Leaf(name, None if kind == "BYTE_ARRAY" else width, column.max_repetition_level)
+
+
 def _leaf_of(field: pa.Field) -> Leaf:
-    repeated = pa.types.is_list(field.type)
-    kind = field.type.value_type if repeated else field.type
+    lists = int(pa.types.is_list(field.type))
+    kind = field.type.value_type if lists else field.type
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return Leaf(field.name, None, repeated)
+        return Leaf(field.name, None, lists)
     if not pa.types.is_primitive(kind):
         raise Implausible(f"column {field.name} is of a kind that no table has: {field.type}")
-    return Leaf(field.name, max(_NARROWEST, kind.bit_width // 8), repeated)
+    return Leaf(field.name, max(_NARROWEST, kind.bit_width // 8), lists)
 
 
 def check_unpacked(
-    leaves: Sequence[Leaf], chunks: FooterColumns, groups: Iterable[int], names: Sequence[str] | None, file: BinaryIO
-) -> None:
-    """Raises where some columns of row groups (None: all) would take more memory than they may."""
+    leaves: Sequence[Leaf],
+    chunks: FooterColumns,
+    groups: Iterable[int],
+    names: Sequence[str] | None,
+    file: BinaryIO,
+    *,
+    before: Sizes = NOTHING,
+    at_once: int | None = None,
+    bound: Bound = USUAL,
+) -> Sizes:
+    """Raises where some columns of row groups (None: all) would take more memory than they may, with what was read
+    before. `at_once` is how many rows are in memory together, where a row group is read in parts."""
     wanted = None if names is None else set(names)
-    unpacked = stored = 0
+    stored, unpacked = before.stored, before.unpacked
     for group in groups:
         for number, leaf in enumerate(leaves):
             if wanted is None or leaf.name in wanted:
                 chunk = chunks.chunk(group, number)
-                unpacked += _size_of_chunk(chunk, leaf, chunks.rows[group], file)
+                unpacked += _size_of_chunk(chunk, leaf, chunks.rows[group], file, at_once)
                 stored += chunk.stored
-        if unpacked > ALLOWED + MOST_TIMES * stored:
+        if unpacked > bound.allowed + bound.times * stored:
             raise Implausible(f"{stored:,} bytes of it unpack to {unpacked:,} or more")
+    return Sizes(stored, unpacked)
 
 
-def _size_of_chunk(chunk: Chunk, leaf: Leaf, rows: int, file: BinaryIO) -> int:
-    values = size = longest = 0
+def _size_of_chunk(chunk: Chunk, leaf: Leaf, rows: int, file: BinaryIO, at_once: int | None) -> int:
+    values = size = again = longest = 0
     for page in _pages(chunk, file):
+        size += page.unpacked
         if page.kind == _DICTIONARY:
-            size += page.unpacked
-            longest = _longest(page, file) if leaf.width is None else 0
+            longest = max(longest, _longest(page, file)) if leaf.width is None else 0
             continue
         values += page.values
-        size += _size_of_page(page, leaf, longest)
-    if values != chunk.values or values < rows or (values > rows and not leaf.repeated):
+        size += page.values * (_LEVELS * leaf.lists + (_LEVELS if leaf.width is None else leaf.width))
+        if leaf.width is None and page.encoding in (*_OF_DICTIONARY, _SHARING):
+            again += page.values
+            longest = max(longest, _longest_shared(page, at_once) if page.encoding == _SHARING else 0)
+    if values != chunk.values or values < rows or (values > rows and not leaf.lists):
         raise Implausible(f"column {leaf.name} has {values} values for {rows} rows, and says {chunk.values}")
-    return size
+    return size + longest * (again if at_once is None or leaf.lists else min(again, at_once))
 
 
-def _size_of_page(page: _Page, leaf: Leaf, longest: int) -> int:
-    if leaf.width is not None:
-        width = leaf.width
-    elif page.encoding in _OF_DICTIONARY:
-        width = longest + _LEVELS
-    elif page.encoding == _UNBOUNDED:
+def _longest_shared(page: _Page, at_once: int | None) -> int:
+    """Each string may have all that those before it have; whole row groups of such ones nobody can hold."""
+    if at_once is None:
         raise Implausible("a page of strings is in an encoding that is not read")
-    else:
-        width = _LEVELS
-    return page.unpacked + page.values * (width + _LEVELS * leaf.repeated)
+    return page.unpacked
 
 
 def _pages(chunk: Chunk, file: BinaryIO) -> Iterator[_Page]:
@@ -150,8 +197,8 @@ def _page_of(header: dict[int, Any], at: int) -> _Page:
 
 def _longest(page: _Page, file: BinaryIO) -> int:
     """The longest string of a dictionary, whatever it is compressed with: to be asked for a codec that it does not
-    know ends Arrow. What else does not add up, it will say."""
-    if page.unpacked > _MOST_OF_DICTIONARY:
+    know ends Arrow."""
+    if page.unpacked > max(_MOST_OF_DICTIONARY, MOST_TIMES * page.stored):
         raise Implausible(f"a dictionary unpacks to {page.unpacked:,} bytes")
     file.seek(page.at)
     stored = file.read(page.stored)
@@ -159,16 +206,19 @@ def _longest(page: _Page, file: BinaryIO) -> int:
     for codec in _CODECS:
         with suppress(pa.ArrowException, OSError, ValueError):
             contents.append(pa.Codec(codec).decompress(stored, decompressed_size=page.unpacked, asbytes=True))
-    return max(map(_longest_of, contents))
+    found = [longest for content in contents if (longest := _longest_of(content)) is not None]
+    if not found:
+        raise Implausible("a dictionary is in a compression that is not read, or no list of strings")
+    return max(found)
 
 
-def _longest_of(content: bytes) -> int:
-    """0 where it is no list of strings."""
+def _longest_of(content: bytes) -> int | None:
+    """None where it is no list of strings."""
     at = longest = 0
     while at + 4 <= len(content):
         length = int.from_bytes(content[at : at + 4], "little")
         longest, at = max(longest, length), at + 4 + length
-    return longest if at == len(content) else 0
+    return longest if at == len(content) else None
 
 
 class _Compact:

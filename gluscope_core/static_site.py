@@ -1,5 +1,6 @@
 """The index of a site of neurons' pages: a table for people, and the same as JSON, by which the site can grow."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -58,6 +59,8 @@ class Site:
     """Fingerprint of the token ids."""
     convention: SignConvention
     entries: tuple[Entry, ...] = ()
+    sha256: str = ""
+    """Of all of this, without the hash itself; sites of earlier releases have none."""
 
     @classmethod
     def of(cls, manifest: Manifest, convention: SignConvention) -> "Site":
@@ -67,15 +70,21 @@ class Site:
     @classmethod
     def from_json(cls, raw: bytes, where: str) -> "Site":
         try:
-            return msgspec.json.decode(raw, type=cls)
+            found = msgspec.json.decode(raw, type=cls)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
             raise DatasetDamaged(f"{where} is no list of pages ({error}): choose another folder for --out") from error
+        if found.sha256 and found.sha256 != found.own_hash():
+            raise DatasetDamaged(f"{where} is not as it was written: choose another folder for --out")
+        return found
 
     def to_json(self) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+        return msgspec.json.format(msgspec.json.encode(replace(self, sha256=self.own_hash())), indent=1) + b"\n"
+
+    def own_hash(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(replace(self, sha256=""))).hexdigest()
 
     def same_kind(self, other: "Site") -> bool:
-        return replace(self, entries=()) == replace(other, entries=())
+        return replace(self, entries=(), sha256="") == replace(other, entries=(), sha256="")
 
     def with_pages(self, entries: Sequence[Entry]) -> "Site":
         """Those there, save the ones written anew, and the new ones, in order."""

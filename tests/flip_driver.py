@@ -28,6 +28,7 @@ from gluscope_core import open_dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME
+from gluscope_core.static_site import LIST_NAME, Site
 
 SECONDS = 20
 """Longer than any read may take."""
@@ -115,6 +116,19 @@ def of_a_journal(folder: Path) -> dict[str, Kind]:
     return {"journal": Kind(path, lambda: durable._read_journal(path))}
 
 
+def of_a_site(folder: Path) -> dict[str, Kind]:
+    path = folder / LIST_NAME
+
+    def read() -> object:
+        return {
+            name: value
+            for name, value in vars(Site.from_json(path.read_bytes(), str(path))).items()
+            if name != "sha256"
+        }
+
+    return {"site's list": Kind(path, read)}
+
+
 def damages(whole: bytes, flips: int, cuts: int, chance: random.Random) -> list[bytes]:
     made = []
     for _ in range(flips):
@@ -190,7 +204,7 @@ def main(folders: dict[str, str], flips: int, cuts: int, seed: int) -> dict[str,
     torch.set_num_threads(1)
     at = {name: Path(path) for name, path in folders.items()}
     kinds = of_a_dataset(at["dataset"]) | of_a_run(at["run"]) | of_weights(at["weights"])
-    kinds |= of_texts(at["texts"], at["unfinished texts"]) | of_a_journal(at["journal"])
+    kinds |= of_texts(at["texts"], at["unfinished texts"]) | of_a_journal(at["journal"]) | of_a_site(at["site"])
     return {
         name: outcome(kind, damages(kind.path.read_bytes(), flips, cuts, random.Random(f"{seed} {name}")))
         for name, kind in kinds.items()

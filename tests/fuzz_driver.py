@@ -1,12 +1,14 @@
-"""Reads mutated files of a dataset in a process that may crash or hang: `python -m tests.fuzz_driver FOLDER SEED N`.
+"""Reads mutated files in a process that may crash or hang: `python -m tests.fuzz_driver KIND FOLDER SEED N`, where the
+folder holds a dataset of ours, one of the original program, or pages of it.
 
 The hashes of what was changed are recomputed, so that the bytes are parsed. Prints one line for each try."""
 
 import faulthandler
 import hashlib
+import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -14,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gluscope_core.dataset import Dataset
+from compute.config import ImportConfig
+from compute.imported import import_original
+from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.footers import parse_footer, read_footer
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
@@ -77,41 +81,126 @@ READS: dict[str, Callable[[Dataset, Random], object]] = {
 }
 
 
-def without_checksums(folder: Path, record: FileRecord) -> bytes:
+TEXT = (
+    b"[", b"]", b"[" * 2_000, b"{", b'"', b",", b"1e999", b"-1e308", b"9" * 400, b"0.0", b"null", b"true",
+    b"\xff", b"\\u0000", b"\\ud800", b"nan", b"-inf", b"<", b">", b"</td>", b"<table>", b"<tr>" * 99, b"<!--",
+    b"<![CDATA[", b"&#x110000;", b"&", b"Layer: ", b"gate+_in+", b"./../../x.json", b"_example_0", b"hook_pre", b"\x00",
+    "\u202e\u0663".encode(),
+)  # fmt: skip
+"""Of JSON and HTML, what parsers mind."""
+
+
+def mutated_text(content: bytes, random: Random) -> bytes:
+    raw = bytearray(content)
+    for _ in range(random.choice((1, 1, 2, 5))):
+        at, kind = random.randrange(len(raw)), random.randrange(4)
+        if kind == 0:
+            raw[at] = random.randrange(256)
+        elif kind == 1:
+            del raw[at : at + random.choice((1, 3, 40, 2_000))]
+        elif kind == 2:
+            raw[at:at] = random.choice(TEXT)
+        else:
+            raw[at:at] = raw[at : at + random.choice((1, 40, 2_000))]
+    return bytes(raw)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to be mutated."""
+
+    name: str
+    path: Path
+    mutate: Callable[[bytes, Random], bytes]
+    read: Callable[[Random], object]
+    """With whatever must be made to fit first."""
+
+
+def without_checksums(path: Path) -> None:
     """As an attacker writes it, who would not help us to find what was changed."""
-    path = folder / record.path
-    compression = "none" if len(record.path) % 2 else "zstd"
+    compression = "none" if len(path.name) % 2 else "zstd"
     pq.write_table(pq.read_table(path), path, row_group_size=16, compression=compression)
-    return path.read_bytes()
 
 
-def main(folder: Path, seed: int, tries: int) -> None:
-    random = Random(seed)
-    faulthandler.enable()
+def of_ours(folder: Path) -> list[Target]:
     manifest = read_manifest(folder)
     chosen = [next(each for each in manifest.files if each.table == table and (each.layers or (1, 1))[1] >= 1)
               for table in READS if manifest.files_of(table)]  # fmt: skip
-    contents = {record: without_checksums(folder, record) for record in chosen}
     for record in chosen:
+        without_checksums(folder / record.path)
         resealed(manifest, folder, record)
         manifest = read_manifest(folder)
-    chosen = [record for record in manifest.files if record.path in {each.path for each in contents}]
-    whole = {record.path: content for record, content in contents.items()}
+
+    def target(record: FileRecord) -> Target:
+        def read(random: Random) -> None:
+            resealed(manifest, folder, record)
+            READS[record.table](Dataset(Folder(folder)), random)
+
+        return Target(record.table, folder / record.path, mutated, read)
+
+    paths = {each.path for each in chosen}
+    return [target(record) for record in manifest.files if record.path in paths]
+
+
+def of_the_original(folder: Path) -> list[Target]:
+    def read(random: Random) -> None:
+        dataset = open_dataset(folder)
+        dataset.neurons()
+        dataset.neuron(1, random.randrange(24))
+        dataset.examples(1, random.randrange(24))
+        dataset.read_table("examples", layer=random.randrange(3)).to_pandas()
+        if dataset.has("texts"):
+            dataset.text(random.randrange(22))
+
+    paths = sorted(folder.rglob("*.parquet"))
+    for path in paths:
+        without_checksums(path)
+    return [Target(path.parent.name, path, mutated, read) for path in paths]
+
+
+def of_pages(folder: Path) -> list[Target]:
+    [page] = folder.rglob("vis.html")
+    out = folder.with_name(f"{folder.name} imported")
+
+    def read(random: Random) -> None:
+        shutil.rmtree(out, ignore_errors=True)
+        import_original(ImportConfig(folder, out))
+        dataset = open_dataset(out)
+        [neuron] = dataset.manifest.some_neurons or ()
+        dataset.neuron(*neuron)
+        dataset.examples(*neuron)
+        dataset.text(random.randrange(9))
+
+    examples = sorted(page.parent.glob("*.json"))
+    return [Target("page", page, mutated_text, read)] + [
+        Target("example", each, mutated_text, read) for each in examples
+    ]
+
+
+KINDS = {"ours": of_ours, "original": of_the_original, "pages": of_pages}
+
+
+def main(kind: str, folder: Path, seed: int, tries: int) -> None:
+    random = Random(seed)
+    faulthandler.enable()
+    targets = KINDS[kind](folder)
+    names = sorted({target.name for target in targets})
     for _ in range(tries):
         faulthandler.dump_traceback_later(SECONDS, exit=True)
-        record = random.choice(chosen)
-        (folder / record.path).write_bytes(mutated(whole[record.path], random))
-        resealed(manifest, folder, record)
+        name = random.choice(names)
+        target = random.choice([each for each in targets if each.name == name])
+        whole = target.path.read_bytes()
+        target.path.write_bytes(target.mutate(whole, random))
         try:
-            READS[record.table](Dataset(Folder(folder)), random)
+            target.read(random)
         except GluscopeError as error:
             assert 20 < len(str(error)) < 2_000
-            print("refused", record.table, flush=True)
+            print("refused", target.name, flush=True)
         else:
-            print("read", record.table, flush=True)
-        (folder / record.path).write_bytes(whole[record.path])
+            print("read", target.name, flush=True)
+        target.path.write_bytes(whole)
 
 
 if __name__ == "__main__":
     np.seterr(all="ignore")
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -99,7 +99,14 @@ PROMISES = (
     Promise("A clock that jumps changes nothing", ("test_weights_faults::test_a_clock_that_jumps",)),
     Promise(
         "What manifests, footers and pages say is bounded before it is believed; nothing leads out of a dataset",
-        ("test_hostile_manifest", "test_hostile_tables"),
+        (
+            "test_hostile_manifest",
+            "test_hostile_tables",
+            "test_hostile_links",
+            "test_hostile_original",
+            "test_hostile_import",
+            "test_hostile_texts",
+        ),
     ),
     Promise(
         "Nothing in the data can script, style or call home",

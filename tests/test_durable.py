@@ -57,7 +57,7 @@ def test_a_lock_keeps_others_out_and_dies_with_its_process(tmp_path):
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A dataset of two old files, and their successors staged."""
-    for place, text in ((tmp_path, "old"), (tmp_path / "staged", "new")):
+    for place, text in ((tmp_path, "old"), (tmp_path / "progress" / "staged", "new")):
         (place / "part").mkdir(parents=True)
         (place / "part" / "a").write_text(f"{text} a")
         (place / "manifest").write_text(f"{text} manifest")
@@ -73,7 +73,7 @@ def test_a_commit_that_is_stopped_completes_or_never_began(folder, monkeypatch, 
 
     monkeypatch.setattr(durable, "reached", stop)
     with pytest.raises(Stopped):
-        commit(folder, folder / "staged", ["part/a", "manifest"], obsolete=["gone"])
+        commit(folder, folder / "progress" / "staged", ["part/a", "manifest"], obsolete=["gone"])
     monkeypatch.setattr(durable, "reached", lambda _: None)
     begun = (folder / JOURNAL_NAME).exists() or step is Step.COMMITTED
     assert begun == (step not in (Step.STAGED, Step.FILE_WRITTEN))
@@ -87,7 +87,7 @@ def test_a_commit_that_is_stopped_completes_or_never_began(folder, monkeypatch, 
 
 
 def test_a_journal_whose_files_are_lost_is_not_completed(folder):
-    write_record(folder / JOURNAL_NAME, {"staged": "staged", "names": ["lost"], "obsolete": []})
+    write_record(folder / JOURNAL_NAME, {"staged": "progress/staged", "names": ["lost"], "obsolete": []})
     with pytest.raises(DatasetDamaged, match="lost"):
         complete(folder)
 
@@ -95,7 +95,8 @@ def test_a_journal_whose_files_are_lost_is_not_completed(folder):
 @pytest.mark.parametrize("name", ["../victim", "/etc/victim", "part/../../victim"])
 def test_a_journal_that_reaches_out_of_its_folder_is_refused(folder, name):
     for place in ("names", "obsolete"):
-        write_record(folder / JOURNAL_NAME, {"staged": "staged", "names": [], "obsolete": [], place: [name]})
+        journal = {"staged": "progress/staged", "names": [], "obsolete": [], place: [name]}
+        write_record(folder / JOURNAL_NAME, journal)
         with pytest.raises(DatasetDamaged, match="outside of the dataset"):
             complete(folder)
 

@@ -80,7 +80,7 @@ def test_neurons_join_those_that_are_there(original, finished, add, capsys):
     assert "1 of 3 neurons are there already" in capsys.readouterr().err
     assert_as_run(original, finished)
     assert open_dataset(original).manifest.sha256 != sha256
-    assert stamp_of(original) > stamp
+    assert stamp_of(original) != stamp
 
 
 def test_with_weights_and_texts_within(original, finished, add, model_folder):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import compute.pages
 import compute.run
 import compute.texts
 import compute.weights
-from compute.config import TextsConfig, WeightsConfig
+from compute.config import SiteConfig, TextsConfig, WeightsConfig
 from compute.durable import write_record
 from compute.text_sample import SampleOnDisk
 from gluscope_core.manifest import JOURNAL_NAME
@@ -34,12 +35,15 @@ def cut(*_: object) -> None:
 
 @pytest.fixture
 def folders(config, with_weights, finished, model, model_folder, tmp_path, monkeypatch) -> dict[str, Path]:  # noqa: F811
-    at = {name: tmp_path / name for name in ("dataset", "run", "weights", "texts", "unfinished texts", "journal")}
+    at = {
+        name: tmp_path / name for name in ("dataset", "run", "weights", "texts", "unfinished texts", "journal", "site")
+    }
     shutil.copytree(with_weights, at["dataset"])
     shutil.copytree(finished, at["weights"])
     at["journal"].mkdir()
     journal = {"staged": "progress/staged", "names": ["neurons/neurons_000.parquet"], "obsolete": ["tokens/t.parquet"]}
     write_record(at["journal"] / JOURNAL_NAME, journal)
+    compute.pages.site(SiteConfig(with_weights, ("1.3", "1.4"), at["site"]))
     (tmp_path / "source.jsonl").write_bytes(jsonl(DOCUMENTS))
     writing = TextsConfig(str(tmp_path / "source.jsonl"), model, at["texts"], tokens=1500)
     compute.texts.texts(writing)
@@ -72,7 +76,7 @@ def test_flipped_bits_and_cut_ends_are_reported(folders, how_many, record_proper
     )
     assert done.returncode == 0, done.stderr[-3000:]
     outcomes = json.loads(done.stdout)
-    assert set(outcomes) >= {"manifest", "journal", *(set(TABLES) - {"striking"})}
+    assert set(outcomes) >= {"manifest", "journal", "site's list", *(set(TABLES) - {"striking"})}
     for name, said in outcomes.items():
         assert len(said) == flips + cuts, (name, said[-1])
         assert set(said) <= {"same", "reported"}, (name, Counter(said))

@@ -174,7 +174,7 @@ def test_files_that_are_large_or_have_no_end(copy, tmp_path):
             (endless[-1] / place).unlink()
             make(endless[-1] / place)
     said = in_bounds(*(f"open_dataset({str(folder)!r}).neurons()" for folder in (large, many, *endless)))
-    assert "larger than any manifest" in said[0][0]
+    assert "is larger than 8,388,608 bytes: download" in said[0][0]
     assert "not a manifest" in said[1][0]
     assert all("is no file" in each for each, _ in said[2:])
     assert said[0][1] < 50

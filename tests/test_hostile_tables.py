@@ -17,7 +17,9 @@ from gluscope_core.columns import NeuronColumn, SampleColumn, TextColumn, TokenC
 from gluscope_core.errors import DatasetDamaged
 from gluscope_core.footers import columns_of, parse_footer, read_footer
 from gluscope_core.page_headers import ALLOWED, Implausible, check_unpacked, leaves_of
+from tests.conftest import odd_texts, write_texts
 from tests.hostile import ROOT, change_table, in_bounds, replace_table
+from tests.original_files import Site, write_original
 
 WINDOWS, TEXTS, NEURONS = "windows/layer_001.parquet", "texts/texts_000.parquet", "neurons/neurons_000.parquet"
 
@@ -199,13 +201,38 @@ def test_strings_that_are_no_utf8(copy):
         open_dataset(copy).vocab  # noqa: B018
 
 
-def test_mutated_files(with_weights, tmp_path, how_many, record_property):
+@pytest.fixture
+def ours(with_weights, tmp_path) -> Path:
+    return shutil.copytree(with_weights, tmp_path / "ours")
+
+
+@pytest.fixture
+def original(finished, tmp_path) -> Path:
+    folder = write_original(finished, tmp_path / "original", 4, files=2)
+    write_texts(folder / "texts" / "texts.parquet", odd_texts(), text=["a"] * len(odd_texts()))
+    return folder
+
+
+@pytest.fixture
+def pages(tmp_path) -> Path:
+    Site().write_page(tmp_path / "pages", 3, 17)
+    return tmp_path / "pages"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tries", "what"),
+    [
+        ("ours", (100, 16_000), "mutated parquet files"),
+        ("original", (60, 4_000), "mutated files of the original's datasets"),
+        ("pages", (60, 4_000), "mutated pages of the original"),
+    ],
+)
+def test_mutated_files(request, kind, tries, what, how_many, record_property):
     """Bytes changed, hashes recomputed: named errors or other figures, and never a crash or a hang."""
-    tries, processes = how_many(100, 4_000), how_many(1, 4)
+    folder, count, processes = request.getfixturevalue(kind), how_many(*tries), how_many(1, 4)
     for seed in range(processes):
-        folder = shutil.copytree(with_weights, tmp_path / str(seed))
-        command = [sys.executable, "-m", "tests.fuzz_driver", str(folder), str(seed), str(tries)]
+        command = [sys.executable, "-m", "tests.fuzz_driver", kind, str(folder), str(seed), str(count // processes)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
         assert done.returncode == 0, f"seed {seed}, try {done.stdout.count(chr(10))}: {done.stderr[-3000:]}"
-        assert done.stdout.count("refused") > tries // 4
-    record_property("mutated parquet files", tries * processes)
+        assert done.stdout.count("refused") > count // processes // 4
+    record_property(what, count)

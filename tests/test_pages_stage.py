@@ -100,3 +100,17 @@ def test_other_sites_are_left_alone(with_weights, tmp_path, capsys):
     (tmp_path / "site" / "neurons.json").write_text("[1, 2")
     assert make(with_weights, tmp_path / "site", "1.4") == 2
     assert "no list of pages" in capsys.readouterr().err
+
+
+def test_a_list_that_was_altered_is_refused(with_weights, tmp_path, capsys):
+    make(with_weights, tmp_path, "1.3")
+    path = tmp_path / "neurons.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"neuron": 3', '"neuron": 4'))
+    assert make(with_weights, tmp_path, "1.4") == 2
+    assert "neurons.json is not as it was written: choose another folder" in capsys.readouterr().err
+    content = json.loads(whole)
+    del content["sha256"]  # as earlier releases wrote it
+    path.write_text(json.dumps(content))
+    assert make(with_weights, tmp_path, "1.4") == 0
+    assert json.loads(path.read_text())["sha256"]

@@ -48,7 +48,7 @@ def _find(config: ImportConfig) -> Found:
     model = _described(config)
     if config.path.is_file():
         return import_summary(config.path, model, convention)
-    summaries = sorted(config.path.glob(SUMMARY_PATTERN)) if config.path.is_dir() else []
+    summaries = sorted(path for path in config.path.glob(SUMMARY_PATTERN) if path.is_file())
     if has_pages(config.path):
         return import_pages(config.path, model, convention, config.window)
     if len(summaries) == 1:

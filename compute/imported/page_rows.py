@@ -1,5 +1,6 @@
 """From pages to rows of our tables, with texts and a vocabulary of their own."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,8 +176,10 @@ class PageRows:
 
 def _text_keys(examples: Sequence[PageExample]) -> list[_Key]:
     keys: list[_Key] = []
+    seen: Counter[tuple[str, ...]] = Counter()
     for example in examples:
-        keys.append((example.tokens, sum(example.tokens == tokens for tokens, _ in keys)))
+        keys.append((example.tokens, seen[example.tokens]))
+        seen[example.tokens] += 1
     return keys
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from gluscope_core.activations import Activation
 from gluscope_core.ids import NeuronId
 from gluscope_core.original.columns import extreme_stat
+from gluscope_core.plain_files import OddFile, read_at_most
 from gluscope_core.vocabulary import CASES, QUANTITIES, TOP_LISTS, Case, ExampleList, Quantity, Stat, case_quantities
 
 PAGE_NAME = "vis.html"
@@ -18,7 +19,8 @@ ROUNDING = 0.01
 """Within which a page's table, of two decimals, agrees with its examples."""
 FOLLOWS = 1e-5
 """Within which act follows from gate, and post from act and in."""
-_MOST_BYTES = 32 * 2**20
+_MOST_BYTES = 8 * 2**20
+"""Of a page, or of one of its examples; parsed, what is written to be large takes twenty times as much."""
 _MOST_TOKENS = 2**16
 _LONGEST_LIST = 1024
 _AFTER = 2
@@ -106,7 +108,7 @@ class _Reader(HTMLParser):
 
 def read_table(path: Path) -> PageTable:
     reader = _Reader()
-    reader.feed(_bytes_of(path).decode(errors="replace"))
+    reader.feed(bytes_of(path).decode(errors="replace"))
     models, places = ([pattern.fullmatch(each) for each in reader.headings] for pattern in (_MODEL, _PLACE))
     model, place = (next((each for each in found if each), None) for found in (models, places))
     if model is None or place is None:
@@ -179,7 +181,7 @@ def _read_list(folder: Path, each: ExampleList, named: frozenset[str], act: Acti
 
 def _read_example(path: Path, each: ExampleList, act: Activation) -> PageExample:
     try:
-        content = msgspec.json.decode(_bytes_of(path), type=_Content)
+        content = msgspec.json.decode(bytes_of(path), type=_Content)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise MalformedPage(f"is not what the original writes ({error})") from error
     length = len(content.tokens)
@@ -188,6 +190,8 @@ def _read_example(path: Path, each: ExampleList, act: Activation) -> PageExample
     if any(len(row) != len(content.labels) for row in content.values) or not set(QUANTITIES) <= set(content.labels):
         raise MalformedPage("does not have a value for each of its labels, or lacks some")
     values = np.array(content.values, dtype=np.float64)
+    if not (np.abs(values) < np.finfo(np.float32).max).all():
+        raise MalformedPage("has a value beyond what float32 can hold")
     column = {quantity: values[:, content.labels.index(quantity)] for quantity in QUANTITIES}
     _check_follows(column, act)
     gate, linear = column[Quantity.GATE], column[Quantity.IN]
@@ -217,10 +221,10 @@ def _check_follows(column: dict[Quantity, np.ndarray], act: Activation) -> None:
             raise MalformedPage(f"its {quantity} does not follow from gate and in")
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise MalformedPage(f"{path.name} is larger than any page")
-        return path.read_bytes()
+        return read_at_most(path, _MOST_BYTES)
+    except OddFile as problem:
+        raise MalformedPage(f"{path.name} {problem}") from problem
     except OSError as error:
         raise MalformedPage(f"{path.name} cannot be read ({error.strerror})") from error

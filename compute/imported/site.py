@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compute.imported.found import NEURONS_PATH, TEXTS_PATH, Found, Written, facts_from
 from compute.imported.page_rows import PageRows
-from compute.imported.pages import PAGE_NAME, MalformedPage, Page, PageTable, read_page, read_table
+from compute.imported.pages import PAGE_NAME, MalformedPage, Page, PageTable, bytes_of, read_page, read_table
 from compute.progress import say
 from compute.token_texts import fingerprint, first_token, read_texts
 from compute.vocab import VOCAB_PATH
@@ -36,20 +36,24 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
     name = next(iter(tables.values())).model if tables else ""
     model = _model_of(name, described)
     pages: dict[Path, Page] = {}
+    digest = hashlib.sha256()
     for path, table in tables.items():
         try:
             _refuse_odd(table, model, pages)
-            pages[path] = read_page(path, table, activation(model.activation))
+            page, files = read_page(path, table, activation(model.activation)), _files(folder, path, table)
         except MalformedPage as problem:
             skipped += 1
             say(f"{path}: skipped: {problem}")
+        else:
+            pages[path] = page
+            digest.update(files)
     if not pages:
         raise ImportRefused(f"{folder}: none of its pages can be read: see above why")
     rows = PageRows(list(pages.values()), activation(model.activation), window)
     record = ImportRecord(
         source=ImportSource.PAGES,
         files=sum(1 + len(page.table.examples) for page in pages.values()),
-        fingerprint=_fingerprint(folder, pages),
+        fingerprint=digest.hexdigest(),
         sign_convention=convention or SignConvention.UNKNOWN,
         coordinates=Coordinates.NORM_FOLDED,
         layers=rows.layers,
@@ -94,14 +98,11 @@ def _refuse_odd(table: PageTable, model: ModelFacts, pages: dict[Path, Page]) ->
         raise MalformedPage(f"{table.neuron} was read from {again} already")
 
 
-def _fingerprint(folder: Path, pages: dict[Path, Page]) -> str:
-    """Over names and contents of what was read."""
-    digest = hashlib.sha256()
-    for page, content in pages.items():
-        for path in (page, *(page.parent / name for name in sorted(content.table.examples))):
-            name = path.relative_to(folder).as_posix()
-            digest.update(f"{name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+def _files(folder: Path, page: Path, table: PageTable) -> bytes:
+    """Names and contents of a page and what it names."""
+    paths = (page, *(page.parent / name for name in sorted(table.examples)))
+    found = ((path.relative_to(folder).as_posix(), bytes_of(path)) for path in paths)
+    return b"".join(f"{name}\0{len(raw)}\0".encode() + raw for name, raw in found)
 
 
 def _bytes_of(pages: dict[Path, Page]) -> int:

@@ -1,5 +1,6 @@
 """Reading the original's `summary*.pt`, a dictionary of tensors, layer by layer, in its own column names."""
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from compute.durable import sha256_of
+from gluscope_core.bounds import MOST_LAYERS, MOST_NEURONS
 from gluscope_core.errors import ImportRefused
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import (
@@ -30,6 +32,8 @@ _MEAN_KEYS = ("sum", "mean")
 """What the original calls sum it has divided by the number of tokens when it writes it."""
 _FIELDS = {Field.VALUES: "values", Field.INDICES: "indices"}
 _NEURON_AXES = 2
+_LONGEST_LIST = 1024
+_AGAIN = "give what b_activations.py wrote"
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ class Summary:
         columns |= {name: values[layer].to(torch.float32).numpy() for name, values in self.scalars.items()}
         for each, content in self.lists.items():
             for field, values in content.items():
-                flat = values[:, layer].T.contiguous().numpy().ravel()
+                kind = torch.float32 if field is Field.VALUES else torch.int64
+                flat = values[:, layer].T.contiguous().to(kind).numpy().ravel()
                 columns[each.column(field)] = pa.FixedSizeListArray.from_arrays(pa.array(flat), len(values))
         return pa.table(columns)
 
@@ -77,23 +82,39 @@ class Summary:
 def read_summary(path: Path) -> Summary:
     content = _load(path)
     if not isinstance(content, dict):
-        raise ImportRefused(f"{path} is a {type(content).__name__}, no summary: give what b_activations.py wrote")
+        raise ImportRefused(f"{path} is a {type(content).__name__}, no summary: {_AGAIN}")
     scalars = {freq_column(case): content.get((case.column, "freq")) for case in CASES}
     if not all(isinstance(each, Tensor) for each in scalars.values()):
-        raise ImportRefused(f"{path} lacks the frequencies of some case: give what b_activations.py wrote")
+        raise ImportRefused(f"{path} lacks the frequencies of some case: {_AGAIN}")
     for case, quantity in case_quantities():
         keys = [(case.column, quantity.value, name) for name in _MEAN_KEYS]
         scalars[stat_column(case, quantity, Stat.MEAN)] = next((content[key] for key in keys if key in content), None)
     there = {name: each for name, each in scalars.items() if each is not None}
     lists = {each: found for each in TOP_LISTS if (found := _list_of(content, each, path)) is not None}
+    every = [*there.values(), *(each for of_list in lists.values() for each in of_list.values())]
+    if not all(_is_plain(each, path.stat().st_size) for each in every):
+        raise ImportRefused(f"{path} holds tensors that are not plain ones, or larger than it: {_AGAIN}")
     shape = there[freq_column(CASES[0])].shape
     _refuse_other_shapes(path, shape, there, lists)
     layers, d_mlp = shape
     return Summary(path, layers, d_mlp, there, lists)
 
 
+def _is_plain(tensor: object, size: int) -> bool:
+    """Whether it is what the original saves, and has its numbers in the file: one may stand for any number of them."""
+    return (
+        type(tensor) is Tensor
+        and tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and not (tensor.is_complex() or tensor.is_quantized or tensor.requires_grad or tensor.is_neg())
+        and tensor.nbytes <= size
+    )
+
+
 def _load(path: Path) -> object:
     """Only tensors and containers of them: nothing in the file is run."""
+    if _is_packed(path):
+        raise ImportRefused(f"{path} is compressed, and may unpack to anything: {_AGAIN}")
     problem: Exception | None = None
     for mapped in (True, False):  # files of old versions cannot be mapped
         try:
@@ -101,7 +122,16 @@ def _load(path: Path) -> object:
         except Exception as error:  # noqa: BLE001  # torch raises no narrower class
             problem = error
     reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
-    raise ImportRefused(f"{path} is no summary of tensors ({reason}): give what b_activations.py wrote")
+    raise ImportRefused(f"{path} is no summary of tensors ({reason}): {_AGAIN}")
+
+
+def _is_packed(path: Path) -> bool:
+    """Torch never packs what it saves."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False  # of an old version, or damaged, which torch will say
 
 
 def _list_of(content: Mapping, each: ExampleList, path: Path) -> dict[Field, Tensor] | None:
@@ -109,7 +139,7 @@ def _list_of(content: Mapping, each: ExampleList, path: Path) -> dict[Field, Ten
     if found is None:
         return None
     if not isinstance(found, dict) or not all(isinstance(found.get(name), Tensor) for name in _FIELDS.values()):
-        raise ImportRefused(f"{path}: {each.case.column} {each.valued} has no values and indices")
+        raise ImportRefused(f"{path}: {each.case.column} {each.valued} has no values and indices: {_AGAIN}")
     return {field: found[name] for field, name in _FIELDS.items()}
 
 
@@ -122,8 +152,9 @@ def _refuse_other_shapes(
     wrong = [name for name, each in scalars.items() if not isinstance(each, Tensor) or each.shape != shape]
     for each, content in lists.items():
         values, indices = content[Field.VALUES], content[Field.INDICES]
-        if values.shape != indices.shape or values.ndim != _NEURON_AXES + 1 or values.shape[1:] != shape:
+        fits = values.shape == indices.shape and values.shape[1:] == shape and 0 < len(values) <= _LONGEST_LIST
+        if not fits or indices.is_floating_point():
             wrong.append(each.column(Field.VALUES))
-    if len(shape) != _NEURON_AXES or not shape.numel() or wrong:
+    if len(shape) != _NEURON_AXES or not 0 < shape.numel() <= MOST_NEURONS or shape[0] > MOST_LAYERS or wrong:
         named = f"{wrong[0]} and {len(wrong) - 1} others" if wrong else "its frequencies"
-        raise ImportRefused(f"{path}: {named} are not of {tuple(shape)}, layer × neuron: the file is damaged")
+        raise ImportRefused(f"{path} is damaged: {named} are no numbers of {tuple(shape)}, layer × neuron: {_AGAIN}")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from compute.imported.found import NEURONS_PATH, Found, Written, facts_from
 from compute.imported.summary import Summary, read_summary
 from compute.write import write_table
@@ -58,9 +60,14 @@ def _model_of(summary: Summary, described: ModelRecord | None) -> ModelFacts:
 def _write(staged: Path, summary: Summary, model: ModelFacts) -> Written:
     act = activation(model.activation)
     layers = range(summary.layers)
-    statistics = (neuron_rows(summary.rows(layer), NEURONS.names, act).cast(NEURONS) for layer in layers)
-    files = [write_table(staged, NEURONS_PATH, NEURONS_TABLE, statistics)]
-    for layer in layers:
-        rows = example_rows(summary.rows(layer))
-        files.append(write_table(staged, EXAMPLES_TABLE.path(layer), EXAMPLES_TABLE, [rows]))
+    try:
+        statistics = (neuron_rows(summary.rows(layer), NEURONS.names, act).cast(NEURONS) for layer in layers)
+        files = [write_table(staged, NEURONS_PATH, NEURONS_TABLE, statistics)]
+        for layer in layers:
+            rows = example_rows(summary.rows(layer))
+            files.append(write_table(staged, EXAMPLES_TABLE.path(layer), EXAMPLES_TABLE, [rows]))
+    except pa.ArrowInvalid as error:
+        raise ImportRefused(
+            f"{summary.path} has numbers that no summary has ({error}): give what b_activations.py wrote"
+        ) from error
     return files, None

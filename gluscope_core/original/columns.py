@@ -41,12 +41,12 @@ def extreme_stat(case: Case, quantity: Quantity) -> Stat:
 
 
 def _scalar(column: pa.ChunkedArray, _: Activation) -> np.ndarray:
-    return column.to_numpy().astype(np.float64)
+    return column.cast(pa.float64()).to_numpy()
 
 
 def _first(column: pa.ChunkedArray, _: Activation) -> np.ndarray:
     """Lists begin with the extreme; 0 stands for no text."""
-    lists = _as_lists(column, pa.float32())
+    lists = as_lists(column, pa.float32())
     sizes = lists.value_lengths().fill_null(0).to_numpy().astype(np.int64)
     values = lists.flatten().to_numpy(zero_copy_only=False)
     first = np.full(len(lists), np.nan)
@@ -91,12 +91,13 @@ def list_columns() -> list[str]:
     return [*_KEY, *(each.column(field) for each in TOP_LISTS for field in (Field.VALUES, Field.INDICES))]
 
 
-def known_columns(columns: Sequence[str] | None, where: str) -> list[str]:
+def known_columns(columns: Sequence[str] | None, schema: pa.Schema, where: str) -> list[str]:
     """Those that are asked for; all where none are named."""
-    unknown = sorted(set(columns or ()) - set(NEURONS.names))
+    unknown = sorted(set(columns or ()) - set(schema.names))
     if unknown:
-        raise ColumnMissing(f"{where} has no column {', '.join(map(repr, unknown))}")
-    return list(NEURONS.names) if columns is None else list(columns)
+        named = ", ".join(map(repr, unknown))
+        raise ColumnMissing(f"{where} has no column {named}: name some of those in docs/dataset.md")
+    return list(schema.names) if columns is None else list(columns)
 
 
 def neuron_rows(theirs: pa.Table, columns: Sequence[str], act: Activation) -> pa.Table:
@@ -127,8 +128,8 @@ def _list_columns(theirs: pa.Table, each: ExampleList) -> dict[str, pa.Array]:
     if not {names[Field.VALUES], names[Field.INDICES]} <= set(theirs.column_names):
         empty = pa.array([[]] * theirs.num_rows, pa.list_(pa.int32()))
         return dict.fromkeys(names.values(), empty)
-    values = _as_lists(theirs.column(names[Field.VALUES]), pa.float32())
-    indices = _as_lists(theirs.column(names[Field.INDICES]), pa.int32())
+    values = as_lists(theirs.column(names[Field.VALUES]), pa.float32())
+    indices = as_lists(theirs.column(names[Field.INDICES]), pa.int32())
     sizes = values.value_lengths().fill_null(0).to_numpy().astype(np.int64)
     if not np.array_equal(sizes, indices.value_lengths().fill_null(0).to_numpy()):
         raise DatasetDamaged(f"{names[Field.VALUES]} and {names[Field.INDICES]} differ in length: fetch the file again")
@@ -144,6 +145,6 @@ def _list_columns(theirs: pa.Table, each: ExampleList) -> dict[str, pa.Array]:
     return {name: pa.ListArray.from_arrays(offsets, content[field]) for field, name in names.items()}
 
 
-def _as_lists(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
+def as_lists(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ListArray:
     """Whichever kind of list they are stored as; a list that is null is as if it were empty."""
     return column.cast(pa.list_(kind)).combine_chunks()

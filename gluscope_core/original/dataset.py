@@ -16,6 +16,7 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import ImportRecord, Manifest
 from gluscope_core.original.columns import (
     REQUIRED,
+    as_lists,
     example_rows,
     known_columns,
     list_columns,
@@ -26,7 +27,7 @@ from gluscope_core.original.files import ParquetFiles, names_in, read_card
 from gluscope_core.original.footers_say import Shape, least_said, list_length, shape_said
 from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
 from gluscope_core.places import Place
-from gluscope_core.schema import EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
+from gluscope_core.schema import EXAMPLES, EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
 from gluscope_core.unpack import NeuronWeights, unpack_lists
 from gluscope_core.vocabulary import CASES, Coordinates, ExampleList, Field, ImportSource, Quantity, SignConvention
 
@@ -59,18 +60,20 @@ class OriginalDataset(Dataset):
         return table in _TABLES
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
-        if table == NEURONS_TABLE.name:
-            names = known_columns(columns, self._where)
-            parts = [neuron_rows(each, names, self._act) for each in self._row_groups(needed_for(names), layer)]
-            empty = pa.schema([NEURONS.field(name) for name in names]).empty_table()
-        elif table == EXAMPLES_TABLE.name:
-            parts = [example_rows(each) for each in self._row_groups(list_columns(), layer)]
-            empty = EXAMPLES_TABLE.schema.empty_table()
-            parts = [each.select(list(columns)) for each in parts] if columns is not None else parts
-        else:
+        if not self.has(table):
             self._refuse(table)
-        whole = pa.concat_tables(parts) if parts else empty
-        return self._in_order(whole, layer)
+        schema = NEURONS if table == NEURONS_TABLE.name else EXAMPLES
+        names = known_columns(columns, schema, self._where)
+
+        def read() -> pa.Table:
+            if schema is NEURONS:
+                parts = [neuron_rows(each, names, self._act) for each in self._row_groups(needed_for(names), layer)]
+            else:
+                parts = [example_rows(each).select(names) for each in self._row_groups(list_columns(), layer)]
+            empty = pa.schema([schema.field(name) for name in names]).empty_table()
+            return self._in_order(pa.concat_tables(parts) if parts else empty, layer)
+
+        return self._rows.guard(read)
 
     def neuron(self, layer: int, neuron: int) -> dict[str, Any]:
         theirs = self._row_of(NeuronId(layer, neuron), needed_for(NEURONS.names))
@@ -144,20 +147,18 @@ class OriginalDataset(Dataset):
 
     @cached_property
     def _keys(self) -> tuple[np.ndarray, np.ndarray]:
-        """Layer and neuron of each row. Of each layer that is there all neurons are, once."""
+        """Layer and neuron of each row."""
 
         def read() -> tuple[np.ndarray, np.ndarray]:
             keys = pa.concat_tables(self._rows.groups([LAYER, NEURON], in_parts=True))
+            if any(keys.column(name).null_count for name in (LAYER, NEURON)):
+                raise ValueError("a row does not say which neuron it is of")
             layer, neuron = (keys.column(name).cast(pa.int32()).to_numpy() for name in (LAYER, NEURON))
             return layer, neuron
 
         layer, neuron = self._rows.guard(read)
-        layers, width = np.unique(layer), int(neuron.max(initial=-1)) + 1
-        order = np.lexsort((neuron, layer))
-        whole = np.repeat(layers, width), np.tile(np.arange(width), len(layers))
-        said, found = shape_said(self._rows), Shape(tuple(map(int, layers)), width)
-        sound = len(layer) == len(whole[0]) > 0 and layers[0] >= 0 and said in (None, found)
-        if not sound or not np.array_equal((layer[order], neuron[order]), whole):
+        said = shape_said(self._rows)
+        if said not in (None, shape := _shape_of(layer, neuron)) or shape is None:
             raise DatasetDamaged(f"{self._where} does not have each neuron of its layers once: fetch its files again")
         return layer, neuron
 
@@ -193,6 +194,10 @@ class OriginalDataset(Dataset):
         )
         return Manifest(FORMAT_VERSION, facts, None, None, None, None, 0, ("original",), (), imported).sealed()
 
+    def _values(self, column: pa.ChunkedArray) -> np.ndarray:
+        """Of lists, end to end."""
+        return self._rows.guard(lambda: as_lists(column, pa.float32()).flatten().to_numpy(zero_copy_only=False))
+
     def _goes_down_as_silu(self) -> bool:
         """By the strongest negative act of all neurons, or of the first where the footers do not say."""
         lists = [ExampleList(case, Quantity.ACT).column(Field.VALUES) for case in CASES if case.gate_sign < 0]
@@ -200,5 +205,16 @@ class OriginalDataset(Dataset):
         if None not in said:
             return goes_down_as_silu(min(filter(None, said), default=0.0))
         _, seen = self._rows.around(0, lists)
-        values = [np.asarray(column.combine_chunks().flatten()) for column in seen.columns]
+        values = [self._values(column) for column in seen.columns]
         return goes_down_as_silu(min((float(each.min(initial=0)) for each in values), default=0.0))
+
+
+def _shape_of(layer: np.ndarray, neuron: np.ndarray) -> Shape | None:
+    """Of each layer that is there all neurons are, once; else None. By how many there are first, since one row may
+    name a neuron of any number."""
+    layers, width = np.unique(layer), int(neuron.max(initial=-1)) + 1
+    if not len(layer) == len(layers) * width > 0 <= layers[0]:
+        return None
+    shape, order = Shape(tuple(map(int, layers)), width), np.lexsort((neuron, layer))
+    whole = np.repeat(layers, width), np.tile(np.arange(width), len(layers))
+    return shape if shape.is_plausible and np.array_equal((layer[order], neuron[order]), whole) else None

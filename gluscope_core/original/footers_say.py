@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from gluscope_core.bounds import MOST_LAYERS
+from gluscope_core.bounds import MOST_LAYERS, MOST_NEURONS
 from gluscope_core.original.files import ParquetFiles
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import CASES, ExampleList, Field, Quantity
@@ -15,6 +15,10 @@ from gluscope_core.vocabulary import CASES, ExampleList, Field, Quantity
 class Shape:
     layers: tuple[int, ...]
     width: int
+
+    @property
+    def is_plausible(self) -> bool:
+        return self.layers[-1] < MOST_LAYERS and (self.layers[-1] + 1) * self.width <= MOST_NEURONS
 
 
 def shape_said(files: ParquetFiles) -> Shape | None:
@@ -29,7 +33,7 @@ def shape_said(files: ParquetFiles) -> Shape | None:
     if not layers or not last or None in last:
         return None
     shape = Shape(tuple(sorted(layers)), max(each for each in last if each is not None) + 1)
-    return shape if len(shape.layers) * shape.width == files.rows else None
+    return shape if len(shape.layers) * shape.width == files.rows and shape.is_plausible else None
 
 
 def list_length(files: ParquetFiles) -> int:

@@ -7,13 +7,16 @@ from gluscope_core.errors import JoinRefused, NoSuchText
 from gluscope_core.original.files import ParquetFiles
 from gluscope_core.places import Place
 
+_AT_ONCE = 16
+"""Rows in memory together, of which each may be as long as the longest."""
+
 
 class TextFiles:
     """Any parquet files with a column `input_ids` or `text`; the number of a text is its row over them in order."""
 
     def __init__(self, place: Place) -> None:
         self._where = place.name
-        self._files = ParquetFiles(place)
+        self._files = ParquetFiles(place, _AT_ONCE)
         if not len(self._files):
             raise JoinRefused(f"{self._where} holds no parquet files of texts")
         schema = self._files.schema
@@ -29,7 +32,7 @@ class TextFiles:
     def text(self, index: int) -> dict[str, object]:
         if not 0 <= index < len(self):
             raise NoSuchText(f"text {index} does not exist: {self._where} has numbers 0 to {len(self) - 1}")
-        row = self._files.row(index, self._columns).to_pylist()[0]
+        row = self._files.guard(lambda: self._files.row(index, self._columns).to_pylist()[0])
         return {TextColumn.INDEX.value: index, **{name.value: row.get(name.value) for name in list(TextColumn)[1:]}}
 
 

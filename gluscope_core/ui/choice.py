@@ -8,7 +8,7 @@ import streamlit as st
 
 from gluscope_core.beside import Address, opened
 from gluscope_core.dataset import Dataset
-from gluscope_core.discover import FOLDERS_VARIABLE, Offer, around, offers, stamp_around, stamp_of, wanted
+from gluscope_core.discover import FOLDERS_VARIABLE, Offer, Stamp, around, offers, stamp_around, stamp_of, wanted
 from gluscope_core.errors import GluscopeError
 from gluscope_core.markdown import escaped
 from gluscope_core.places import find_place
@@ -89,13 +89,13 @@ def fetch(dataset: Dataset, *tables: str) -> None:
 
 
 @st.cache_resource(max_entries=_OPEN_AT_ONCE, show_spinner=False)
-def _opened_here(folder: str, revision: str | None, stamp: float) -> Dataset:
+def _opened_here(folder: str, revision: str | None, stamp: Stamp) -> Dataset:
     del stamp  # by which versions are told apart
     return opened(find_place(Path(folder), revision))
 
 
 @st.cache_resource(max_entries=_OPEN_AT_ONCE, show_spinner="Opening the dataset on the Hub …")
-def _opened_there(repo_id: str, commit: str | None, belongings: tuple[Address, ...], stamp: float) -> Dataset:
+def _opened_there(repo_id: str, commit: str | None, belongings: tuple[Address, ...], stamp: Stamp) -> Dataset:
     del stamp  # by which versions of what belongs to it are told apart
     return opened(find_place(repo_id, commit), around=belongings)
 
