@@ -12,6 +12,7 @@ from gluscope_core.errors import GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME
 from tests.conftest import contents
 from tests.hub_standin import TOKEN, Fault, Hub
+from tests.test_texts_stage import DOCUMENTS, jsonl, model  # noqa: F401
 
 ID = "someone/tiny"
 FAULTS = [
@@ -79,3 +80,28 @@ def test_what_is_kept_on_disk(hub: Hub, with_weights, tmp_path):
     kept = {path: path.read_bytes() for path in Path(tmp_path / "hf").rglob("*") if path.is_file()}
     assert kept
     assert not any(TOKEN.encode() in content for content in kept.values())
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("stage", ["texts", "run", "weights", "page", "site"])
+def test_computing(stage, with_weights, finished, model, model_folder, texts_file, tmp_path, capfd, caplog):  # noqa: F811
+    """What other stages say and write, where they come to their end and where they are refused."""
+    caplog.set_level(logging.DEBUG)
+    out, source = tmp_path / "out", tmp_path / "source.jsonl"
+    source.write_bytes(jsonl(DOCUMENTS))
+    shutil.copytree(finished, tmp_path / "dataset")
+    commands = {
+        "texts": [str(source), "--model", model, "--tokens", "500", "--out", str(out)],
+        "run": ["--model", str(model_folder), "--texts", str(texts_file), "--top-k", "2", "--out", str(out)],
+        "weights": ["--model", str(model_folder), "--dataset", str(tmp_path / "dataset")],
+        "page": [str(with_weights), "1.3", "--out", str(out / "page.html")],
+        "site": [str(with_weights), "--neurons", "1.3", "1.4", "--out", str(out)],
+    }
+    assert main([stage, *commands[stage]]) == 0
+    refused = {"texts": "--source-revision", "run": "--revision", "weights": "--revision"}
+    wrong = [refused[stage], "no-such"] if stage in refused else ["--sign-convention", "raw"]
+    main([stage, *commands[stage], *wrong])
+    assert_kept(*capfd.readouterr(), caplog.text)
+    written = contents(tmp_path)
+    assert written
+    assert not any(TOKEN.encode() in content for content in written.values())
