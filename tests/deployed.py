@@ -2,6 +2,7 @@
 
 Not a test module: it runs where there is no pytest. Exits with 1 where a page fails or something heavy is there."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -10,12 +11,20 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlencode
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 ROOT = Path(__file__).parent.parent
 NOT_NEEDED = ("torch", "transformers", "datasets.arrow_dataset", "pytest", "playwright")
 NEURON = {"neuron": "8.997"}
+MOST_MEMORY = 600
+"""MB, of the server with all pages visited."""
 
 
 def main() -> int:
@@ -61,18 +70,48 @@ def _problems_of_server() -> list[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([*command, "--server.address", "127.0.0.1"], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(120):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-                    return [] if answer.read() == b"ok" else ["the server is not well"]
-            except OSError:
-                time.sleep(0.5)
-        return ["the server does not answer at /_stcore/health"]
+        if not _is_well(port):
+            return ["the server does not answer at /_stcore/health, or is not well"]
+        for page in sorted((ROOT / "pages").glob("*.py")):
+            _visit(port, page.stem)
+        return _problems_of_memory(server.pid)
     finally:
         server.terminate()
         server.wait()
+
+
+def _is_well(port: int) -> bool:
+    for _ in range(120):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+                return answer.read() == b"ok"
+        except OSError:
+            time.sleep(0.5)
+    return False
+
+
+def _visit(port: int, page: str) -> None:
+    """As a browser does, in a session of its own, until all of the page is there."""
+    state = ClientState(query_string=urlencode(NEURON), page_name=page)
+    with connect(
+        f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
+    ) as wire:
+        wire.send(BackMsg(rerun_script=state).SerializeToString())
+        while not ForwardMsg.FromString(wire.recv(timeout=60)).HasField("script_finished"):
+            pass
+
+
+def _problems_of_memory(server: int) -> list[str]:
+    """Of the server at its largest. Only Linux tells."""
+    status = Path(f"/proc/{server}/status")
+    if not status.exists():
+        return []
+    said = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+    used = int(said[1]) // 1000 if said else 0
+    print(f"the server took {used} MB", file=sys.stderr)  # noqa: T201
+    return [] if 0 < used < MOST_MEMORY else [f"the server took {used} MB, and may take {MOST_MEMORY}"]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -119,6 +120,22 @@ def in_bounds(*codes: str, limit: int = 6 * 2**30, seconds: int = 30) -> list[tu
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+@contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    """Fails where this process takes so many MB more at some time within, whatever it took before."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the largest size so far is that of now
+    before = memory_of("self", "VmRSS")
+    yield
+    grown = memory_of("self", "VmHWM") - before
+    assert grown < most, f"{grown} MB more than the {before} MB before"
+
+
+def memory_of(process: str, which: str) -> int:
+    """In MB, as Linux tells it."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{which}:")) // 1024
 
 
 def poison(folder: Path, *, imported: bool = False) -> None:

@@ -22,7 +22,7 @@ from gluscope_core.places import Place, find_place
 from gluscope_core.query import parse
 from gluscope_core.token_search import Lexicon
 from gluscope_core.ui import choice
-from tests.hostile import ATTACKS, ROOT, noise, strings
+from tests.hostile import ATTACKS, ROOT, little_memory, noise, strings
 
 PAGES = tuple(sorted(path.name for path in (ROOT / "pages").glob("*.py")))
 KEYS = (
@@ -47,6 +47,9 @@ PLACES = (
     "user/name@../..", "user/name?x", "user/../../x", "user/name/../../../x", "a/b", "datasets/a/b", "\\\\host\\share",
     "a\x00b", "a/b\x00", "ftp://a/b", "http:a/b", "user:pass@host/x", "[::1]/x", "0/0", "..../....", "%2e%2e/%2e%2e",
 )  # fmt: skip
+
+_MOST_MEMORY = 300
+"""MB, of as many addresses as are tried."""
 
 
 def value(random: Random) -> str:
@@ -168,14 +171,15 @@ def visit(page: str, query: dict[str, str | list[str]]) -> AppTest:
 
 
 def test_pages(nothing_else, how_many, record_property):
-    random, tries = Random(12), how_many(10, 400)
+    random, tries = Random(12), how_many(10, 2_000)
     keys = tuple(key for key in KEYS if key not in ("data", "revision"))
-    for number in range(tries):
-        page, query = PAGES[number % len(PAGES)], address(random, keys)
-        started = time.perf_counter()
-        app = visit(page, query)
-        assert not app.exception, (page, query, [each.message for each in app.exception])
-        assert time.perf_counter() - started < 30
+    with little_memory(_MOST_MEMORY):
+        for number in range(tries):
+            page, query = PAGES[number % len(PAGES)], address(random, keys)
+            started = time.perf_counter()
+            app = visit(page, query)
+            assert not app.exception, (page, query, [each.message for each in app.exception])
+            assert time.perf_counter() - started < 30
     assert nothing_else == []
     record_property("hostile addresses visited", tries)
 

@@ -217,8 +217,9 @@ def test_layers(config, finished, tmp_path):
     some, whole = open_dataset(tmp_path / "out"), open_dataset(finished)
     assert some.neurons()["layer"].unique().tolist() == [0, 2]
     wanted = whole.neurons().query("layer != 1").reset_index(drop=True)
-    pd.testing.assert_frame_equal(some.neurons(), wanted)
-    pd.testing.assert_frame_equal(some.examples(2, 5), whole.examples(2, 5))
+    # A layer that is not recorded multiplies in another order, so what comes after it differs in its last bits.
+    pd.testing.assert_frame_equal(some.neurons(), wanted, rtol=1e-4, atol=1e-6)
+    pd.testing.assert_frame_equal(some.examples(2, 5), whole.examples(2, 5), rtol=1e-4, atol=1e-6)
     assert list(verify(tmp_path / "out")) == []
 
 
