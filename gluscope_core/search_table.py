@@ -96,11 +96,12 @@ def _tokens_html(tokens: Mapping[Vector, Sequence[str]]) -> str:
 
 def top_tokens(tokens: pd.DataFrame, texts: TokenTexts) -> dict[Vector, list[str]]:
     """The first that each vector points to."""
-    here = tokens[(tokens["matrix"] == Matrix.UNEMBED.value) & (tokens["sign"] == 1)]
-    return {
-        vector: [texts.one(int(token)) for token in here.loc[here["vector"] == vector.value, "token"][:_TOKENS_SHOWN]]
-        for vector in _SHOWN_VECTORS
-    }
+    of_unembedding = tokens["matrix"].to_numpy(object) == Matrix.UNEMBED.value
+    here = of_unembedding & (tokens["sign"].to_numpy() == 1) & (tokens["rank"].to_numpy() < _TOKENS_SHOWN)
+    found: dict[Vector, list[str]] = {vector: [] for vector in _SHOWN_VECTORS}
+    for vector, token in zip(tokens["vector"].to_numpy(object)[here], tokens["token"].to_numpy()[here], strict=True):
+        found[Vector(vector)].append(texts.one(int(token)))
+    return found
 
 
 def results_csv(neurons: pd.DataFrame) -> bytes:

@@ -48,6 +48,7 @@ class TableFile:
         self._schema: pa.Schema = self._guard(lambda: self._open(pa.BufferReader(footer)).schema_arrow)
         self._leaves = self._guard(lambda: leaves_of(self._schema))
         self._check_columns()
+        self._known_bounds: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {}
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         def read() -> pa.Table:
@@ -61,7 +62,8 @@ class TableFile:
         def read() -> pa.Table:
             source = self._source(group)
             self._check_unpacked(source, [group])
-            return _sound(self._open(source).read_row_group(group), self.record.table)
+            # Groups are small: to share their columns among threads takes longer than to read them.
+            return _sound(self._open(source).read_row_group(group, use_threads=False), self.record.table)
 
         return self._guard(read)
 
@@ -151,7 +153,13 @@ class TableFile:
         return low
 
     def _bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Two ids that no row of the group lies outside of; a group that spans layers says little of its neurons."""
+        """Two ids that no row of the group lies outside of."""
+        if group not in self._known_bounds:
+            self._known_bounds[group] = self._read_bounds(group)
+        return self._known_bounds[group]
+
+    def _read_bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """A group that spans layers says little of its neurons."""
         layer, neuron = (self._guard(lambda column=column: self._chunks.chunk(group, column)) for column in range(2))
         if layer.low is None or layer.high is None or neuron.low is None or neuron.high is None:
             raise DatasetDamaged(f"{self.where}: row group {group} does not say which neurons it has: {_AGAIN}")
