@@ -84,7 +84,7 @@ def depth_chart(found: pd.DataFrame, title: str, y_title: str, *, shares: bool) 
     colour = alt.Color(
         "dataset:N",
         scale=alt.Scale(domain=names, range=list(DATASET_COLOURS[: len(names)])),
-        legend=alt.Legend(title=None, orient="top", labelLimit=400, symbolType="circle", symbolOpacity=1),
+        legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=300, symbolType="circle", symbolOpacity=1),
     )
     x = alt.X(
         "depth:Q",

@@ -314,6 +314,7 @@ def test_every_page_on_a_bare_one(original, monkeypatch):
     pair = page("compare", a="1.3", b="1.4")
     assert how in said(pair)
     assert "No tokens were sampled, so there is none" in said(pair)
+    assert "The original program sampled no tokens" in said(pair)
     assert html_of(pair, "table_a")
     found = page("search", freq_gate_pos="0..1")
     assert "72 neurons" in prose(found)
@@ -363,6 +364,7 @@ def test_classes_where_signs_are_not_known(finished, alone, tmp_path, monkeypatc
     medians = {row["layer"]: row["median"] for row in boxes["layer"][-1]["data"]["values"]}
     layers = np.repeat([0, 1, 2], 24)
     assert medians == pytest.approx(frame["cos_gate_in"].astype(float).groupby(layers).median().to_dict())
+    assert "those of the weights" in said(page("compare", a="1.3", b="1.4"))
     kind = frame["io_class"].value_counts().index[0]
     found = page("search", **{"class": kind, "tau": "0.5"})
     assert f"**{(frame['io_class'] == kind).sum()} neurons**" in prose(found)

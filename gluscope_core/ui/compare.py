@@ -7,7 +7,7 @@ from gluscope_core.activations import activation
 from gluscope_core.compare import correlations, known_cosines, limits, own_cosines
 from gluscope_core.compare_charts import ranges, ranges_chart
 from gluscope_core.compare_words import correlations_html, correlations_note, cosines_between_html
-from gluscope_core.cosines import cosines_html, title_html
+from gluscope_core.cosines import cosines_html, signs_of_cosines, title_html
 from gluscope_core.dataset import Dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.examples_view import Choice, Example, Examples, Kind, collapse, fired_on
@@ -23,7 +23,7 @@ from gluscope_core.ui.neuron import SIGNS, shown_convention, token_texts, where_
 from gluscope_core.ui.page import COMPARE_PAGE, address, existing_neuron
 from gluscope_core.ui.state import choose, switch, write
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import CASES, QUANTITIES
+from gluscope_core.vocabulary import CASES, QUANTITIES, SignConvention
 
 ONE, OTHER = "a", "b"
 """Keys of the address."""
@@ -109,6 +109,8 @@ def _headings(views: Pair) -> None:
             has_cosines = manifest.weights is not None
             cosines = cosines_html(view.row, manifest) if has_cosines else ""
             show_html(title_html(view.row, manifest, str(view.id)) + cosines, f"heading_{column_of(views, view)}")
+    if views[0].convention is SignConvention.UNKNOWN and (said := signs_of_cosines(views[0].dataset.manifest)):
+        st.caption(said)
 
 
 def column_of(views: Pair, view: NeuronView) -> str:
@@ -194,6 +196,8 @@ def _planes(views: Pair) -> None:
 
 def _samples(view: NeuronView) -> pd.DataFrame | str:
     """Or why there are none."""
+    if view.dataset.manifest.imported:
+        return "The original program sampled no tokens, so there is no density to show."
     if not view.dataset.has(SAMPLES_TABLE.name):
         return "No tokens were sampled (`--samples 0`), so there is no density to show."
     try:

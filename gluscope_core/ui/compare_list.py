@@ -189,7 +189,10 @@ def _show_links(entries: tuple[Entry, ...]) -> None:
         f'<a href="neuron?{escape(urlencode(address(neuron=str(entry.neuron))))}" data-go>{entry.neuron}</a>'
         for entry in entries
     )
-    show_html(f'<nav class="listed-neurons" aria-label="Pages of these neurons">{links}</nav>', "pages_of_list")
+    show_html(
+        f'<nav class="listed-neurons" aria-label="Pages of these neurons"><span>Open:</span> {links}</nav>',
+        "pages_of_list",
+    )
 
 
 def _table(entries: tuple[Entry, ...], dataset: Dataset) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from gluscope_core.ui import page
 from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.others import WITH, opened, others
 from gluscope_core.ui.state import choose, several, slide
+from gluscope_core.ui.view import READABLE_TAGS
 from gluscope_core.vega import LayerAxis
 
 AXIS, VALUES = "depth", "cosines"
@@ -193,6 +194,7 @@ def _chosen_others(dataset: Dataset) -> list[Dataset]:
     if not offered:
         return []
     found = opened(several(WITH, "Also", offered, MOST_LINES - 1, "other datasets"), offered)
+    st.html(READABLE_TAGS)
     bare = [code(each.name) for each in found if each.manifest.weights is None]
     if bare:
         st.warning(f"There are no cosines of {', '.join(bare)}: its weights have not been analysed.")

@@ -20,7 +20,7 @@ from gluscope_core.search import Found
 from gluscope_core.token_search import Lexicon, TokenMatch
 from gluscope_core.ui.page import DATASET, address
 from gluscope_core.ui.state import slide, write
-from gluscope_core.ui.view import show_html
+from gluscope_core.ui.view import READABLE_TAGS, show_html
 from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role
 
 PAGE = "page"
@@ -60,7 +60,7 @@ def controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:
     """All of a query in a few lines; what hangs on a token or on weights is there where these are."""
     with st.container(key="query", gap="small"):
         _controls(query, dataset, lexicon)
-    st.html(f"<style>{_TWO_ABREAST}</style>")
+    st.html(f"<style>{_TWO_ABREAST}</style>{READABLE_TAGS}")
 
 
 def _controls(query: Query, dataset: Dataset, lexicon: Lexicon | None) -> None:

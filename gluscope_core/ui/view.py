@@ -8,6 +8,8 @@ from typing import Literal
 import streamlit as st
 from streamlit.components.v2 import component
 
+READABLE_TAGS = "<style>[data-tag],[data-tag] *{color:light-dark(#ffffff,#14171a)}</style>"
+"""Of multiselects: Streamlit writes white on the primary colour, which is light where all is dark."""
 _PACKAGE = Path(__file__).parent.parent
 _VIEW = component(
     "gluscope_view",
