@@ -176,6 +176,28 @@ def test_others_are_opened_only_when_they_are_chosen(opened, with_weights, weigh
     assert "someone/far is far away" in prose(app)
 
 
+def test_others_of_the_hub_are_pinned_to_their_commit(opened, hub, with_weights, tmp_path):
+    st.cache_data.clear()
+    first = hub.add("someone/tiny", with_weights)
+    (tmp_path / "mine").symlink_to(with_weights)
+    app = opened(IO, tmp_path / "mine", Path("someone/tiny"), **{"with": ["someone/tiny"]})
+    assert not app.warning
+    assert in_address(app, "with") == [f"someone/tiny@{first}"]
+    app.run()
+    assert app.multiselect(key="several_with").value == [f"someone/tiny@{first}"]
+    hub.change("someone/tiny", "neurons/neurons_000.parquet", b"damaged")
+    st.cache_data.clear()  # an hour later
+    again = opened(IO, tmp_path / "mine", Path("someone/tiny"), **{"with": [f"someone/tiny@{first}"]})
+    assert not again.warning
+    assert "tiny-llama (someone/tiny)" in set(shown(spec_of(again, "Median"), "median")["name"])
+    st.cache_data.clear()
+
+
+def in_address(app: AppTest, key: str) -> list[str]:
+    value = app.query_params.get(key, [])
+    return value if isinstance(value, list) else [value]
+
+
 def test_others_without_cosines_say_so(opened, with_weights, finished, tmp_path):
     (tmp_path / "plain").symlink_to(finished)
     app = opened(IO, with_weights, tmp_path / "plain", **{"with": ["plain"]})
