@@ -48,7 +48,6 @@ class TableFile:
         self._schema: pa.Schema = self._guard(lambda: self._open(pa.BufferReader(footer)).schema_arrow)
         self._leaves = self._guard(lambda: leaves_of(self._schema))
         self._check_columns()
-        self._known_bounds: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {}
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         def read() -> pa.Table:
@@ -142,8 +141,14 @@ class TableFile:
         return list(columns)
 
     def _first_group_up_to(self, neuron_id: NeuronId) -> int:
-        """Binary search over the row groups, which are sorted by layer and neuron."""
+        """Binary search over the row groups, which are sorted by layer and neuron. Where a file holds all of a layer,
+        the first look finds it."""
         low, high = 0, self.metadata.num_row_groups
+        likely = neuron_id.neuron // max(1, self._chunks.rows[0]) if high else 0
+        if likely < high:
+            first, last = self._bounds(likely)
+            if first < neuron_id <= last:  # were it equal to the first, a group before might have it too
+                return likely
         while low < high:
             middle = (low + high) // 2
             if self._bounds(middle)[1] < neuron_id:
@@ -153,13 +158,7 @@ class TableFile:
         return low
 
     def _bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Two ids that no row of the group lies outside of."""
-        if group not in self._known_bounds:
-            self._known_bounds[group] = self._read_bounds(group)
-        return self._known_bounds[group]
-
-    def _read_bounds(self, group: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """A group that spans layers says little of its neurons."""
+        """Two ids that no row of the group lies outside of; a group that spans layers says little of its neurons."""
         layer, neuron = (self._guard(lambda column=column: self._chunks.chunk(group, column)) for column in range(2))
         if layer.low is None or layer.high is None or neuron.low is None or neuron.high is None:
             raise DatasetDamaged(f"{self.where}: row group {group} does not say which neurons it has: {_AGAIN}")
