@@ -7,7 +7,7 @@ from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
 from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vega import COLUMNS_OF_KINDS
+from gluscope_core.vega import COLUMNS_OF_KINDS, LABEL_COLOUR
 from gluscope_core.vocabulary import CASES, IOClass, freq_column
 
 _HEIGHT = 260
@@ -48,8 +48,8 @@ def cases_chart(found: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     last = pd.DataFrame(found.query("layer == layer.max()"))
     label = (
         alt.Chart(_apart(last))
-        .mark_text(align="left", dx=8, fontSize=12)
-        .encode(x="layer:Q", y="place:Q", text="case:N", color=colour)
+        .mark_text(align="left", dx=8, fontSize=12, color=alt.ExprRef(LABEL_COLOUR["expr"]))
+        .encode(x="layer:Q", y="place:Q", text="case:N")
     )
     return alt.layer(band, line, label).properties(height=_HEIGHT, padding={"right": 70})
 

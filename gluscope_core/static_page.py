@@ -148,7 +148,8 @@ def _statistics(view: NeuronView) -> str:
 def _density(view: NeuronView) -> str:
     if not view.dataset.has(SAMPLES_TABLE.name):
         return "<p class=note>No tokens were sampled (<code>--samples 0</code>), so there is no density to show.</p>"
-    return chart_svg(density_chart(view.samples()), 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
+    chart = density_chart(view.samples(), view.row)
+    return chart_svg(chart, 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
 
 
 def _tokens(view: NeuronView, texts: TokenTexts) -> str:

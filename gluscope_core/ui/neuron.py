@@ -129,7 +129,7 @@ def statistics(view: NeuronView) -> None:
     *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
     for column in density:
         with column, where_data_would_be():
-            chart = density_chart(view.samples())
+            chart = density_chart(view.samples(), view.row)
             st.vega_lite_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
