@@ -48,12 +48,21 @@ function follow(address) {
 async function copyAddress(button) {
   const label = button.textContent
   try {
-    await navigator.clipboard.writeText(location.href)
+    await navigator.clipboard.writeText(addressWith(button.dataset.copy))
     button.textContent = "copied"
   } catch {
     button.textContent = "copy it from the address bar"
   }
   setTimeout(() => { button.textContent = label }, 1500)
+}
+
+// The page's own, and of the parameters given those that it leaves out, such as a dataset that is shown by default.
+function addressWith(parameters) {
+  const address = new URL(location.href)
+  for (const [key, value] of new URLSearchParams(parameters)) {
+    if (!address.searchParams.has(key)) address.searchParams.set(key, value)
+  }
+  return address.href
 }
 
 function newTip() {
