@@ -258,8 +258,14 @@ class ImportConfig:
     sign_convention: Literal["auto", "aligned", "raw", "unknown"] = "auto"
     """aligned if the original was run with --refactor_glu; auto is what the summary's name says, and unknown of pages,
     which do not say."""
+    window: int = 32
+    """Tokens kept of an example on a page, three quarters of them before the token of interest. Pages show all that
+    precedes it: 2048 keeps that of a thousand and more tokens, and the dashboard then shows as many."""
     revision: str | None = None
     """Of the model, on the Hub."""
+
+    def __post_init__(self) -> None:
+        require(self.window >= 1, f"--window {self.window}: must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -280,9 +286,11 @@ class PublishConfig:
     repo_id: Annotated[str, tyro.conf.Positional]
     """User or organisation, and name: `user/name`. Made where there is none."""
     private: bool = False
-    """Make it private, where it is made."""
+    """Make it private, where it is made. Refused where it is there already, and public."""
     branch: str | None = None
     """Branch to send it to, made where there is none; by default the main one."""
+    model_licence: str | None = None
+    """Licence of the model, for the card; by default what the Hub says of it."""
     dry_run: bool = False
     """Only say what would be sent."""
 

@@ -74,7 +74,9 @@ def publish(config: PublishConfig) -> None:
         manifest = here.manifest()
         with _named(config.repo_id):
             target = _look(config)
-            plan = _plan(config.dataset, manifest, target)
+            if config.private and target.exists:
+                _refuse_public(config.repo_id)
+            plan = _plan(config, manifest, target)
             for line in _lines(plan, target):
                 say(line)
             if config.dry_run or not plan:
@@ -101,9 +103,18 @@ def _look(config: PublishConfig) -> _Target:
     return _Target(config.repo_id, branch, exists=True, files={})
 
 
-def _plan(folder: Path, manifest: Manifest, target: _Target) -> _Plan:
+def _refuse_public(repo_id: str) -> None:
+    if not HfApi().dataset_info(repo_id, timeout=constants.HF_HUB_ETAG_TIMEOUT).private:
+        raise HubRefused(
+            f"{repo_id} is there already, and public: --private makes only new ones private. Make it private at "
+            f"{constants.ENDPOINT}/datasets/{repo_id}/settings and repeat the command, or name another"
+        )
+
+
+def _plan(config: PublishConfig, manifest: Manifest, target: _Target) -> _Plan:
+    folder = config.dataset
     send = tuple(record for record in manifest.files if not target.holds_file(folder, record))
-    documents = _documents(folder, manifest, target.repo_id)
+    documents = _documents(config, manifest)
     named = {record.path for record in manifest.files}
     return _Plan(
         send=send,
@@ -113,11 +124,12 @@ def _plan(folder: Path, manifest: Manifest, target: _Target) -> _Plan:
     )
 
 
-def _documents(folder: Path, manifest: Manifest, repo_id: str) -> dict[str, bytes]:
+def _documents(config: PublishConfig, manifest: Manifest) -> dict[str, bytes]:
     """The manifest is the last."""
+    folder, licence = config.dataset, config.model_licence or _licence_of(manifest)
     own = folder / CARD_NAME
     text = own.read_text(encoding="utf-8") if own.exists() else card(manifest)
-    found = {CARD_NAME: completed(text, manifest, repo_id, _licence_of(manifest)).encode()}
+    found = {CARD_NAME: completed(text, manifest, config.repo_id, licence).encode()}
     if (folder / NOTICES_NAME).exists():
         found[NOTICES_NAME] = (folder / NOTICES_NAME).read_bytes()
     return {**found, MANIFEST_NAME: (folder / MANIFEST_NAME).read_bytes()}

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,6 @@ from gluscope_core.columns import VocabColumn
 from gluscope_core.errors import (
     DatasetDamaged,
     DatasetNotFound,
-    JoinRefused,
     NoSuchNeuron,
     NoSuchText,
     NotComputed,
@@ -36,7 +36,7 @@ from gluscope_core.schema import (
     WEIGHTS_TABLE,
     WINDOWS_TABLE,
 )
-from gluscope_core.tables import TableFile, kept_groups, read_whole
+from gluscope_core.tables import TableFile, read_whole
 from gluscope_core.unpack import (
     NeuronWeights,
     unpack_index,
@@ -51,6 +51,17 @@ _Read = TypeVar("_Read")
 
 _MOST_FOOTERS = 8 * 2**20
 """Bytes of footers that are kept parsed, which takes about eleven times as much memory."""
+_FILES: Kept[TableFile] = Kept(_MOST_FOOTERS, lambda file: file.footer_bytes)
+"""Of all datasets that are open: however many they are, what they keep has one bound."""
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A file that comes over a network, whole, when it is first read."""
+
+    table: str
+    bytes: int
+    fetch: Callable[[], object]
 
 
 class Dataset:
@@ -59,8 +70,8 @@ class Dataset:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.manifest: Manifest = place.manifest()
-        self._groups = kept_groups()
-        self._files: Kept[TableFile] = Kept(_MOST_FOOTERS, lambda file: file.footer_bytes)
+        self._opened = object()
+        """By which what is kept of it is told from what is kept of others."""
 
     def __repr__(self) -> str:
         texts = f"{self.manifest.texts.texts} texts" if self.manifest.texts else "no texts"
@@ -147,12 +158,13 @@ class Dataset:
     def has(self, table: str) -> bool:
         return bool(self.manifest.files_of(table))
 
-    def to_fetch(self, *tables: str) -> list[FileRecord]:
-        """The files of these tables that come over a network, whole, when they are first read."""
+    def to_fetch(self, *tables: str) -> list[Coming]:
+        """The files of these tables that are still to come."""
         records = [record for table in tables for record in self.manifest.files_of(table) if read_whole(record)]
-        return [record for record in records if not self.place.kept(record.path)]
+        missing = [record for record in records if not self.place.kept(record.path)]
+        return [Coming(each.table, each.bytes, partial(self._fetch, each)) for each in missing]
 
-    def fetch(self, record: FileRecord) -> None:
+    def _fetch(self, record: FileRecord) -> None:
         """Makes a local copy of a file, and holds all of it against the manifest."""
         where = self.place.locate(record.path)
         try:
@@ -195,7 +207,8 @@ class Dataset:
 
     def _file(self, path: str) -> TableFile:
         record = next(record for record in self.manifest.files if record.path == path)
-        return self._files.get(path, lambda: self._settled(lambda: TableFile(self.place, record, self._groups)))
+        key = self._opened, path
+        return _FILES.get(key, lambda: self._settled(lambda: TableFile(self.place, record, self._opened)))
 
     def _row(self, table: str, neuron_id: NeuronId) -> pa.Table | None:
         for record in self.manifest.files_of(table):
@@ -238,16 +251,18 @@ class Dataset:
 
 
 def open_dataset(
-    path: str | Path, revision: str | None = None, *, weights: str | Path | None = None, texts: str | Path | None = None
+    path: str | Path,
+    revision: str | None = None,
+    *,
+    weights: str | Path | None = None,
+    texts: str | Path | None = None,
+    beside: str | Path | None = None,
 ) -> Dataset:
     """A dataset in a local folder, or by its id on the Hub, `user/name`. There `revision`, a branch, tag or commit, is
     looked up once, and what is read is that commit's; a folder has no revisions. With one that the original program
-    wrote, `weights` (computed apart) and `texts` are joined, given or found beside it."""
-    from gluscope_core.beside import original_at, with_what_belongs  # noqa: PLC0415 - they build on this module
+    wrote, `weights` (computed apart: a folder, or an id on the Hub) and `texts` are joined, given, or found in it or
+    beside it. A dataset on the Hub is taken to lie, by the last part of its id, in the folder `beside`."""
+    from gluscope_core.beside import folders_in, opened  # noqa: PLC0415 - they build on this module
 
-    place = find_place(path, revision)
-    given = [None if each is None else Path(each) for each in (weights, texts)]
-    dataset = original_at(place) or Dataset(place)
-    if dataset.manifest.imported is None and any(given):
-        raise JoinRefused(f"{path} needs nothing joined: `python -m compute weights --dataset {path}` adds to it")
-    return dataset if dataset.manifest.imported is None else with_what_belongs(dataset, *given)
+    given = texts if texts is None else Path(texts)
+    return opened(find_place(path, revision), weights, given, folders_in(Path(beside)) if beside else ())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gluscope_core.beside import original_in
+from gluscope_core.beside import Address, original_in
 from gluscope_core.errors import DatasetNotFound
 from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.places import is_hub_id
@@ -28,9 +28,25 @@ class Offer:
     """None for the Hub's."""
     revision: str | None = None
 
+    @property
+    def address(self) -> Address:
+        return (self.name, self.revision) if self.folder is None else (self.folder, None)
+
 
 def offers(root: Path) -> list[Offer]:
-    """What the environment names, or else the folders in `datasets` beside the app."""
+    """What the environment names, or else the folders in `datasets` beside the app. A folder that only holds what
+    belongs to one of the Hub's is none."""
+    found = _named(root)
+    on_the_hub = {offer.name.rsplit("/", 1)[-1] for offer in found if offer.folder is None}
+    return [offer for offer in found if offer.name not in on_the_hub or offer.folder is None or _opens(offer.folder)]
+
+
+def around(root: Path) -> tuple[Address, ...]:
+    """Where what belongs to a dataset of the Hub's is looked for."""
+    return tuple(offer.address for offer in _named(root))
+
+
+def _named(root: Path) -> list[Offer]:
     named = os.environ.get(FOLDERS_VARIABLE)
     entries = named.split(os.pathsep) if named else [str(root / _DEFAULT_FOLDER)]
     return [offer for entry in entries if entry.strip() for offer in _of_entry(entry.strip())]
@@ -64,13 +80,22 @@ def stamp_of(folder: Path) -> float:
         return 0
 
 
+def stamp_around(addresses: tuple[Address, ...]) -> float:
+    """As `stamp_of`, for what belongs to a dataset of the Hub's."""
+    return max((stamp_of(folder) for folder, _ in addresses if isinstance(folder, Path)), default=0)
+
+
+def _opens(folder: Path) -> bool:
+    return (folder / MANIFEST_NAME).exists() or original_in(folder)
+
+
 def _of_entry(entry: str) -> Iterator[Offer]:
     """One id or folder, or all folders within one."""
     name, _, revision = entry.partition("@")
     place = Path(entry)
     if is_hub_id(name) and not place.is_dir():
         yield Offer(name, None, revision or None)
-    elif (place / MANIFEST_NAME).exists() or original_in(place):
+    elif _opens(place):
         yield Offer(place.name, place)
     elif place.is_dir():
         folders = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))

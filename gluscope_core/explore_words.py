@@ -12,6 +12,7 @@ from gluscope_core.correlation import Coefficients, Correlations, Estimate, Rang
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
 from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, missing_stages
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.pairs import Pair
 from gluscope_core.schema import COSINES, LAYER, NEURON
 from gluscope_core.vocabulary import CASES, Case, freq_column
@@ -145,11 +146,8 @@ def unavailable_note(manifest: Manifest) -> str:
     stages = sorted({stage for metric in METRICS for stage in missing_stages(metric.source, manifest)})
     commands = {
         "run": ("of activations", "it holds weights only: `python -m compute run` computes them with texts"),
-        "weights": ("of weights", "`python -m compute weights --dataset …` adds them"),
+        "weights": ("of weights", how_to_get_weights(manifest).removesuffix(".")),
     }
-    if manifest.imported:
-        how = "`python -m compute weights --model … --out DIR` computes them: put DIR beside this dataset's folder"
-        commands["weights"] = ("of weights", how)
     notes = [f"Metrics {what} are not in this dataset; {how}." for what, how in map(commands.__getitem__, stages)]
     if manifest.imported:
         notes.append("The original program kept no standard deviations, gains, or extremes of smaller magnitude.")

@@ -10,6 +10,7 @@ import pandas as pd
 from gluscope_core.layered import Layered
 from gluscope_core.manifest import Manifest
 from gluscope_core.metrics import Source, missing_stages
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.schema import LAYER
 from gluscope_core.vega import LayerAxis, Spec
 
@@ -94,7 +95,7 @@ def why_not(finding: Finding, manifest: Manifest) -> str | None:
     """What the dataset lacks for a finding, and what computes it."""
     commands = {
         "run": "it has weights only; `python -m compute run` with texts computes activations",
-        "weights": "its weights have not been analysed; `python -m compute weights --dataset DIR` does",
+        "weights": f"its weights have not been analysed; {how_to_get_weights(manifest).removesuffix('.')}",
     }
     reasons = [commands[stage] for stage in missing_stages(finding.source, manifest)]
     lacking = [table for table in finding.tables if not manifest.files_of(table)]

@@ -16,7 +16,7 @@ _BOOLEANS, _NUMBERS = (1, 2), (4, 5, 6)
 """Kinds of value in Thrift's compact protocol; a boolean is said by its kind."""
 _NUMBER = rb"[\x80-\xff]{0,9}+[\x00-\x7f]"
 _MOST_DEEP, _MOST_SHAPES, _FEW = 32, 4, 16
-_INT32 = 4
+_WIDTHS = (4, 8)
 
 
 class Unsound(OSError):
@@ -33,7 +33,7 @@ class Chunk:
     values: int
     low: int | None
     high: int | None
-    """Extremes, where they are said, of a column of int32."""
+    """Extremes, where they are said: the integers that their bytes are, of a column of int32 or int64."""
 
     @property
     def stop(self) -> int:
@@ -149,7 +149,7 @@ class FooterColumns:
                 self._skip(kind)
                 continue
             length = self._varint()
-            if number in (_MIN, _MAX) and length == _INT32:
+            if number in (_MIN, _MAX) and length in _WIDTHS:
                 found[-number] = int.from_bytes(self._raw[self._at : self._at + length], "little", signed=True)
             self._free.append((self._at, self._at + length, b".{%d}" % length))
             self._pass(length)

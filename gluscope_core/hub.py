@@ -5,22 +5,29 @@ The client's environment variables hold here too: HF_ENDPOINT, HF_HOME, HF_TOKEN
 import hashlib
 import os
 import re
+from contextlib import suppress
+from functools import cached_property
 from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
 from huggingface_hub import (
+    _CACHED_NO_EXIST,
     HfApi,
     cached_assets_path,
     constants,
     hf_hub_download,
+    snapshot_download,
     try_to_load_from_cache,
 )
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.hf_api import RepoFile
 
 from gluscope_core.errors import DatasetDamaged, DatasetNotFound, HubUnreachable
 from gluscope_core.footers import TAIL, end_of, footer_length
-from gluscope_core.hub_errors import explained
+from gluscope_core.hub_errors import FROM_DOWNLOADS, explained, explanation, passing
+from gluscope_core.hub_patience import patiently
 from gluscope_core.hub_ranges import RangeReader, RangesIgnored
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest_file
 
@@ -41,15 +48,15 @@ class HubRevision:
     @classmethod
     def find(cls, repo_id: str, revision: str | None = None) -> "HubRevision":
         """The commit that a branch, tag or commit names now; by default that of the main branch."""
-        with explained(repo_id, revision):
-            try:
-                manifest = hf_hub_download(repo_id, MANIFEST_NAME, repo_type=_DATASET, revision=revision)
-            except EntryNotFoundError as error:
-                if isinstance(error, LocalEntryNotFoundError):
-                    raise
+        try:
+            commit: str | None = _downloaded(repo_id, MANIFEST_NAME, revision).parent.name  # the cache has one for each
+        except FileNotFoundError:
+            with explained(repo_id, revision):
                 commit = HfApi().dataset_info(repo_id, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha
-            else:
-                commit = Path(manifest).parent.name  # the client's cache has a folder per commit
+        except HubUnreachable:
+            commit = _kept_without_manifest(repo_id, revision)
+            if commit is None:
+                raise
         if commit is None or not _COMMIT.fullmatch(commit):
             raise HubUnreachable(f"{repo_id}: the Hub does not say which commit it has; is HF_ENDPOINT a Hub's?")
         return cls(repo_id, commit)
@@ -64,8 +71,22 @@ class HubRevision:
         return self.kept(path) or path in self.files()
 
     def files(self) -> list[str]:
+        return sorted(self._sizes)
+
+    def size(self, path: str) -> int:
+        return self._sizes[path]
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """Of all files. A commit's do not change, so what the Hub said once is kept on disk."""
+        kept = _assets("listings") / f"{self.name.replace('/', '--')}@{self.revision}.json"
+        with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return msgspec.json.decode(kept.read_bytes(), type=dict[str, int])
         with explained(self.name, self.revision):
-            return sorted(HfApi().list_repo_files(self.name, repo_type=_DATASET, revision=self.revision))
+            listed = HfApi().list_repo_tree(self.name, recursive=True, repo_type=_DATASET, revision=self.revision)
+            sizes = {each.path: each.size for each in listed if isinstance(each, RepoFile)}
+        _keep(kept, msgspec.json.encode(sizes))
+        return sizes
 
     def manifest(self) -> Manifest:
         try:
@@ -79,8 +100,7 @@ class HubRevision:
         return self._on_disk(path) is not None
 
     def whole(self, path: str) -> Path:
-        with explained(self.name, self.revision):
-            return Path(hf_hub_download(self.name, path, repo_type=_DATASET, revision=self.revision))
+        return _downloaded(self.name, path, self.revision)
 
     def span(self, path: str, start: int, stop: int) -> Path | BinaryIO:
         if (kept := self._on_disk(path)) is not None:
@@ -92,14 +112,12 @@ class HubRevision:
 
     def footer(self, record: FileRecord, expected: int) -> bytes:
         """Kept on disk by its hash, since a large file's takes as long to fetch as many of its rows."""
-        kept = _footers() / record.footer_sha256
+        kept = _assets("footers") / record.footer_sha256
         if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == record.footer_sha256:
             return content
         footer = self._fetched_footer(record, expected)
         if hashlib.sha256(footer).hexdigest() == record.footer_sha256:
-            aside = kept.with_name(f"{kept.name}.{os.getpid()}")
-            aside.write_bytes(footer)
-            aside.replace(kept)
+            _keep(kept, footer)
         return footer
 
     def check_settled(self, manifest: Manifest) -> None:
@@ -170,5 +188,36 @@ class _Span(RawIOBase):
         return len(part)
 
 
-def _footers() -> Path:
-    return cached_assets_path("gluscope", namespace="footers")
+def _downloaded(repo_id: str, path: str, revision: str | None) -> Path:
+    """By the Hub's client, which gives up on some of what passes, with errors of many kinds."""
+
+    def ask() -> Path:
+        try:
+            return Path(hf_hub_download(repo_id, path, repo_type=_DATASET, revision=revision))
+        except FROM_DOWNLOADS as error:
+            raise passing(error) or explanation(error, repo_id, revision) from error
+
+    return patiently(ask, repo_id, path)
+
+
+def _kept_without_manifest(repo_id: str, revision: str | None) -> str | None:
+    """The commit of a dataset that is not ours, as it was when the Hub was last asked."""
+    if try_to_load_from_cache(repo_id, MANIFEST_NAME, repo_type=_DATASET, revision=revision) is not _CACHED_NO_EXIST:
+        return None
+    try:
+        kept = snapshot_download(
+            repo_id, repo_type=_DATASET, revision=revision, local_files_only=True, allow_patterns=[MANIFEST_NAME]
+        )
+        return Path(kept).name
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _assets(kind: str) -> Path:
+    return cached_assets_path("gluscope", namespace=kind)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.write_bytes(content)
+    aside.replace(path)

@@ -25,9 +25,12 @@ from gluscope_core.errors import (
     HubUnreachable,
     NoSuchRevision,
 )
+from gluscope_core.hub_patience import BROKEN, PASSING, Again, cut_off, of_status
 
 FROM_THE_CLIENT = (OSError, httpx2.HTTPError, HFValidationError)
 """What the Hub's client raises is of these; where there is no network, some calls give it as httpx has it."""
+FROM_DOWNLOADS = (*FROM_THE_CLIENT, RuntimeError)
+"""`hf_xet`, and streams that httpx reads, have no errors of their own."""
 _LOG_IN = "`hf auth login`, or set HF_TOKEN"
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR}
 _STATUS = re.compile(r"\((\d{3}) ")
@@ -41,10 +44,22 @@ def explained(repo_id: str, revision: str | None) -> Iterator[None]:
     try:
         yield
     except FROM_THE_CLIENT as error:
-        raise _explanation(error, repo_id, revision) from error
+        raise explanation(error, repo_id, revision) from error
 
 
-def _explanation(error: Exception, repo_id: str, revision: str | None) -> Exception:
+def passing(error: Exception) -> Again | None:
+    """Of downloads, what may succeed when it is tried again. What precedes them the client tries again by itself."""
+    if isinstance(error, HfHubHTTPError):
+        return of_status(error.response) if error.response.status_code in PASSING else None
+    if isinstance(error, BROKEN):
+        return cut_off(error)
+    if isinstance(error, RuntimeError):
+        status = _STATUS.search(str(error))
+        return Again(f"fails ({error})") if status is None or int(status[1]) in PASSING else None
+    return Again("sends less than it says") if "Consistency check failed" in str(error) else None
+
+
+def explanation(error: Exception, repo_id: str, revision: str | None) -> Exception:
     at = f"revision {revision} of {repo_id}" if revision else repo_id
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
         error = error.__cause__  # the client hides behind its cache what the Hub said

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gluscope_core.columns import NeuronColumn, TextColumn, VocabColumn, WindowColumn
-from gluscope_core.dataset import Dataset
+from gluscope_core.dataset import Coming, Dataset
 from gluscope_core.errors import JoinRefused
 from gluscope_core.flip import convert_weights, flip_index
 from gluscope_core.ids import NeuronId
@@ -66,6 +66,10 @@ class JoinedDataset(Dataset):
         if self._base.has(table) or (self._windows is not None and self._windows.has(table)):
             return True
         return self._weights is not None and table in (*_OF_WEIGHTS, VOCAB_TABLE.name) and self._weights.has(table)
+
+    def to_fetch(self, *tables: str) -> list[Coming]:
+        of_weights = self._weights.to_fetch(*tables) if self._weights is not None else []
+        return [*self._base.to_fetch(*tables), *of_weights]
 
     def read_table(self, table: str, columns: Sequence[str] | None = None, layer: int | None = None) -> pa.Table:
         if self._windows is not None and table == WINDOWS_TABLE.name:

@@ -93,7 +93,10 @@ def how_to_get_weights(manifest: Manifest) -> str:
     if manifest.imported is None:
         return "`python -m compute weights --dataset DIR` computes them."
     model = manifest.model.id if is_hub_id(manifest.model.id) else "M"  # else it may be words that a shell would run
-    return f"`python -m compute weights --model {model} --out DIR` computes them: put DIR beside this dataset's folder."
+    return (
+        f"`python -m compute weights --model {model} --out DIR` computes them: put DIR beside this dataset's folder "
+        "or, if it is on the Hub, into the folder that the dashboard has its datasets in."
+    )
 
 
 def neighbours_in_order(dataset: Dataset, neuron: NeuronId) -> dict[str, NeuronId | None]:

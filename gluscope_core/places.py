@@ -42,6 +42,10 @@ class Place(Protocol):
         """All paths, those that no manifest names included."""
         ...
 
+    def size(self, path: str) -> int:
+        """Of one of them, in bytes."""
+        ...
+
     def manifest(self) -> Manifest: ...
 
     def kept(self, path: str) -> bool:
@@ -91,6 +95,9 @@ class Folder:
     def files(self) -> list[str]:
         found = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
         return sorted(path.as_posix() for path in found)
+
+    def size(self, path: str) -> int:
+        return (self.path / path).stat().st_size
 
     def manifest(self) -> Manifest:
         self._refuse_while_updated()

@@ -12,11 +12,11 @@ from gluscope_core.examples_view import Choice, Example, Examples, Kind, came_ne
 from gluscope_core.formats import count, percent
 from gluscope_core.highlight import Colouring, ExamplesHtml, counts_html, legend_html, position, value_at
 from gluscope_core.neuron_view import NeuronView
+from gluscope_core.neuron_words import as_html, no_examples, no_windows
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.provenance import Source
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity, freq_column
-from gluscope_core.windows_words import how_to_compute
 
 _KEPT = (Quantity.GATE, Quantity.IN, Quantity.ACT)
 """post is the product of the last two."""
@@ -132,7 +132,7 @@ class _Everything:
 def examples_html(view: NeuronView, texts: TokenTexts) -> str:
     """Raises what reading the examples raises."""
     lists = view.examples()
-    said = "" if lists.has_windows else _how_to_get_windows(view)
+    said = "" if lists.has_windows else f"<p>{as_html(no_windows(view))}</p>"
     shared = SharedLines(view.source(text).full for text in lists.texts)
     everything = _Everything(view, lists, texts, shared)
     panels = "".join(_panel(everything, case, tab) for case in CASES for tab in _TABS)
@@ -167,7 +167,11 @@ def _panel(page: _Everything, case: Case, tab: _Tab) -> str:
     if chosen and tab.quantity not in case.ranked:
         shown = f"<p>{_SAME_ORDER}</p>"
     else:
-        shown = "".join(_listing(page, chosen, tab)) if chosen else f"<p>{_why_none(page.view, case)}</p>"
+        shown = (
+            "".join(_listing(page, chosen, tab))
+            if chosen
+            else f"<p>{as_html(no_examples(page.view, case, tab.kind))}</p>"
+        )
     name = f"{case.label} · {tab.label}"
     return f'<div class="panel c-{case.code} l-{tab.code}"><h3>{escape(name)}</h3>{shown}</div>'
 
@@ -183,14 +187,3 @@ def _listing(page: _Everything, chosen: list[Example], tab: _Tab) -> Iterator[st
         )
     collapsed = collapse(chosen)
     yield StaticExamplesHtml(page.texts, colouring, page.view.sources(collapsed), page.shared).listing(collapsed)
-
-
-def _why_none(view: NeuronView, case: Case) -> str:
-    if view.row[freq_column(case)] == 0:
-        return f"{escape(case.label)} never occurs for this neuron, so there are no examples of it."
-    return "No examples: no token has a value other than 0."
-
-
-def _how_to_get_windows(view: NeuronView) -> str:
-    commands = ", then ".join(f"<code>{escape(each)}</code>" for each in how_to_compute(view))
-    return f"<p>The texts around these examples are not in the dataset; this computes them: {commands}.</p>"

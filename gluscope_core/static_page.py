@@ -18,7 +18,8 @@ from gluscope_core.errors import GluscopeError
 from gluscope_core.ids import NeuronId
 from gluscope_core.methods_provenance import provenance
 from gluscope_core.neuron_charts import density_chart, frequency_chart
-from gluscope_core.neuron_view import NeuronView
+from gluscope_core.neuron_view import NeuronView, how_to_get_weights
+from gluscope_core.neuron_words import NO_STATISTICS, as_html, as_recorded, no_cosines, no_samples, signs_of_weights
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.static_examples import CHOICE_CSS, EXAMPLES_CSS, examples_html
@@ -29,12 +30,6 @@ from gluscope_core.weight_lists import related_html, token_lists_html
 
 _PACKAGE = Path(__file__).parent
 _COMPONENT = "export default function ("
-_NO_WEIGHTS = "<p class=note>Not in this dataset: <code>python -m compute weights --dataset DIR</code> computes it.</p>"
-_NO_STATISTICS = (
-    "<p class=note>This dataset says nothing of activations: "
-    "<code>python -m compute run --model M --texts T --out DIR</code> computes how often each case occurs, and "
-    "examples.</p>"
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,7 @@ def page_html(view: NeuronView, texts: TokenTexts, around: Surroundings | None =
         "<h2>Tokens that the vectors point to</h2>",
         *_guarded(lambda: _tokens(view, texts)),
         "<h2>Examples</h2>",
-        *_guarded(lambda: examples_html(view, texts) if has_statistics(view.row) else _NO_STATISTICS),
+        *_guarded(lambda: examples_html(view, texts) if has_statistics(view.row) else _note(NO_STATISTICS)),
         "<h2>Neighbours and links</h2>",
         *_guarded(lambda: _related(view, around)),
         _provenance(view),
@@ -124,45 +119,51 @@ def _ways(around: Surroundings) -> str:
     return f'<nav class="ways"><a href="{escape(around.index)}">all neurons</a></nav>'
 
 
+def _note(markdown: str | None) -> str:
+    return f'<p class="note">{as_html(markdown)}</p>' if markdown else ""
+
+
 def _heading(view: NeuronView) -> str:
     manifest = view.dataset.manifest
     signs = f'<p class="note">{view.convention.value} signs, {manifest.coordinates.value} coordinates</p>'
-    if view.row[NeuronColumn.COS_GATE_IN] is None:
-        return title_html(view.row, manifest, str(view.id)) + signs
+    if view.row[NeuronColumn.COS_IN_OUT] is None:
+        return title_html(view.row, manifest, str(view.id)) + signs + _note(no_cosines(manifest))
     heading = title_html(view.row, manifest, str(view.id)) + cosines_html(view.row, manifest) + signs
     arbitrary = sign_is_arbitrary(view.row, manifest.model.d_model)
-    return heading + (f'<p class="note">{ARBITRARY_SIGN}</p>' if arbitrary else "")
+    return heading + _note(ARBITRARY_SIGN if arbitrary else None)
 
 
 def _statistics(view: NeuronView) -> str:
     """The paper's table, and the plane in which its cases are quadrants."""
     if not has_statistics(view.row):
-        return _NO_STATISTICS
+        return _note(NO_STATISTICS)
     density = "".join(_guarded(lambda: _density(view)))
     label = f"How often neuron {view.id} is in each of the four cases"
     frequency = chart_svg(frequency_chart(view.row), 290, label)
     table = f'<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{table_html(view.row)}</div>'
-    return f'<div class="statistics"><div>{density}</div><div class="quadrants">{frequency}</div>{table}</div>'
+    figures = f'<div class="statistics"><div>{density}</div><div class="quadrants">{frequency}</div>{table}</div>'
+    return figures + _note(as_recorded(view.dataset.manifest))
 
 
 def _density(view: NeuronView) -> str:
     if not view.dataset.has(SAMPLES_TABLE.name):
-        return "<p class=note>No tokens were sampled (<code>--samples 0</code>), so there is no density to show.</p>"
+        return _note(no_samples(view.dataset.manifest))
     chart = density_chart(view.samples(), view.row)
     return chart_svg(chart, 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
 
 
 def _tokens(view: NeuronView, texts: TokenTexts) -> str:
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        return _NO_WEIGHTS
+        return _note(how_to_get_weights(view.dataset.manifest))
     tokens = view.weights().tokens
+    signs = _note(signs_of_weights(view.dataset.manifest))
     lists = (f'<p class="matrix">by {each.value}</p>{token_lists_html(tokens, each, texts)}' for each in MATRICES)
-    return "".join(lists) + scores_html(view.row)
+    return signs + "".join(lists) + scores_html(view.row)
 
 
 def _related(view: NeuronView, around: Surroundings) -> str:
     if not view.dataset.has(WEIGHTS_TABLE.name):
-        return _NO_WEIGHTS
+        return _note(how_to_get_weights(view.dataset.manifest))
 
     def link(neuron: NeuronId) -> str:
         return f'<a href="{file_name(neuron)}">{neuron}</a>' if neuron in around.neurons else str(neuron)

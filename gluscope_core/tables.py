@@ -27,7 +27,8 @@ _WHOLE_AT_MOST = 256 * 2**20
 once. Larger files are read in parts like the rest."""
 _FOOTER_PER_PAGE = 110
 """Bytes that the footer takes for each column of each row group, a little more than seen."""
-_MOST_GROUPS = 64 * 2**20
+_GROUPS: Kept[pa.Table] = Kept(64 * 2**20, pa.Table.get_total_buffer_size)
+"""Bytes of row groups that are kept, of all datasets that are open: however many they are, there is one bound."""
 _MOST_OF_GROUP = 2**28
 """Bytes of a row group in the file; it is fetched at once."""
 _AGAIN = "compute the dataset again"
@@ -36,10 +37,11 @@ _AGAIN = "compute the dataset again"
 class TableFile:
     """One file, opened without trust: every read raises `DatasetDamaged` where the bytes are not those written."""
 
-    def __init__(self, place: Place, record: FileRecord, kept: Kept[pa.Table] | None = None) -> None:
+    def __init__(self, place: Place, record: FileRecord, of: object | None = None) -> None:
+        """What is kept of it stays if the same is opened again, `of` the same."""
         self.place, self.record = place, record
         self.where = place.locate(record.path)
-        self._kept = kept if kept is not None else kept_groups()
+        self._of = of if of is not None else object()
         footer = self._guard(self._verified_footer)
         self.footer_bytes = len(footer)
         self._chunks = self._guard(lambda: columns_of(footer))
@@ -79,7 +81,7 @@ class TableFile:
 
     def _kept_group(self, group: int) -> pa.Table:
         """Who reads a neuron often reads it again, or its neighbours."""
-        return self._kept.get((self.record.path, group), lambda: self.read_group(group))
+        return _GROUPS.get((self._of, self.record.path, group), lambda: self.read_group(group))
 
     def read_at(self, row: int) -> pa.Table:
         """The row at a place in the file, reading only its row group."""
@@ -180,8 +182,3 @@ def _sound(rows: pa.Table, table: str) -> pa.Table:
 
 def read_whole(record: FileRecord) -> bool:
     return record.table in _READ_WHOLE and record.bytes <= _WHOLE_AT_MOST
-
-
-def kept_groups() -> Kept[pa.Table]:
-    """Of all files of a dataset together."""
-    return Kept(_MOST_GROUPS, pa.Table.get_total_buffer_size)

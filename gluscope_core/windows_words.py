@@ -10,11 +10,10 @@ from gluscope_core.places import Folder, is_hub_id
 from gluscope_core.schema import TEXTS_TABLE
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
-_FETCHED = "DATASET"
-
 
 def how_to_compute(view: NeuronView) -> tuple[str, ...]:
-    """The commands, in order. What lies on the Hub has to be here first."""
+    """The commands, in order. What lies on the Hub has to be here first, in a folder of its name: what is added there
+    is found by it."""
     dataset = view.dataset
     texts = () if dataset.has(TEXTS_TABLE.name) and dataset.manifest.run else ("--texts", "TEXTS")
     return (
@@ -45,14 +44,14 @@ def how_to_open(folder: str) -> str:
 def _how_to_fetch(dataset: Dataset) -> tuple[str, ...]:
     if isinstance(dataset.place, Folder):
         return ()
-    return (f"hf download {dataset.name} --repo-type dataset --local-dir {_FETCHED}",)
+    return (f"hf download {dataset.name} --repo-type dataset --local-dir {_named(dataset)}",)
 
 
 def _named(dataset: Dataset) -> str:
     """Its folder, as a command in the folder where the dashboard runs has to name it; elsewhere by its name alone,
     since a page is for anybody and says nothing of the machine."""
     if not isinstance(dataset.place, Folder):
-        return _FETCHED
+        return dataset.name.rsplit("/", 1)[-1]
     folder, here = dataset.place.path.resolve(), Path.cwd()
     return str(folder.relative_to(here)) if folder.is_relative_to(here) else dataset.name
 

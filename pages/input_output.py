@@ -3,6 +3,7 @@
 import streamlit as st
 
 from gluscope_core.markdown import escaped
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.ui import input_output as parts
 from gluscope_core.ui import io_neurons, page
 from gluscope_core.ui.neuron import where_data_would_be
@@ -12,8 +13,8 @@ manifest = dataset.manifest
 st.markdown(f"### Input-output · {escaped(manifest.model.id)}")
 if manifest.weights is None:
     st.info(
-        "The weights of this dataset have not been analysed: `python -m compute weights --dataset DIR` computes the "
-        "cosines from which all of this page is made."
+        "The weights of this dataset have not been analysed, and all of this page is made of their cosines: "
+        f"{how_to_get_weights(manifest)}"
     )
     st.stop()
 choices = parts.controls(manifest)

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from gluscope_core.errors import GluscopeError
+from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.search import apply
 from gluscope_core.ui import search as parts
 from gluscope_core.ui.columns import read_columns
@@ -23,7 +24,7 @@ except GluscopeError as error:
 parts.controls(query, dataset, lexicon)
 if lexicon is None:
     st.caption(
-        "Tokens cannot be searched here: `python -m compute weights --dataset DIR` writes the table they are in."
+        f"Tokens cannot be searched here, without the weights' token lists: {how_to_get_weights(dataset.manifest)}"
     )
 if parsed.problems:
     parts.explain(parsed)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def main() -> int:
     problems = [f"{name} is installed, and the dashboard must do without" for name in NOT_NEEDED if _is_there(name)]
     pages = sorted((ROOT / "pages").glob("*.py"))
     for page in pages:
-        problems += [f"{page.name}: {problem}" for problem in _problems_of(page)]
+        problems += [f"{page.name}: {problem}" for problem in problems_of(page)]
     problems += _problems_of_server()
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201
@@ -38,12 +39,21 @@ def _is_there(name: str) -> bool:
     return found is not None and found.origin is not None
 
 
-def _problems_of(page: Path) -> list[str]:
+def problems_of(page: Path) -> Iterable[str]:
     app = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=60).run()
     for key, value in NEURON.items():
         app.query_params[key] = value
     app.switch_page(f"pages/{page.name}").run()
-    return [str(each.value) for each in (*app.exception, *app.error)]
+    said = [str(each.value) for each in (*app.exception, *app.error, *app.warning)]
+    return said or _what_lacks(app)
+
+
+def _what_lacks(app: AppTest) -> Iterator[str]:
+    """A page that says why it has nothing to show is as good as none."""
+    if not [*app.title, *app.subheader, *app.get("bidi_component"), *(m for m in app.markdown if m.value[:1] == "#")]:
+        yield "it has no title"
+    if not [*app.dataframe, *app.subheader, *app.get("vega_lite_chart"), *app.get("bidi_component")]:
+        yield f"it shows nothing: {' '.join(each.value for each in app.info)}"
 
 
 def _problems_of_server() -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import _cache_assets, _http
 
-from gluscope_core import hub_ranges
+from gluscope_core import hub_patience
 from tests.hub_standin import Hub
 
 
@@ -28,7 +28,7 @@ def point_to(endpoint: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(_cache_assets, "HF_ASSETS_CACHE", str(home / "assets"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(hub_ranges, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(hub_patience, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(_http, "time", _Hurried)
 
 

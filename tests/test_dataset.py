@@ -24,6 +24,7 @@ from gluscope_core.errors import (
     NoSuchText,
 )
 from gluscope_core.ids import NeuronId
+from gluscope_core.kept import Kept
 from gluscope_core.manifest import JOURNAL_NAME, MANIFEST_NAME, _own_hash, read_manifest
 from gluscope_core.places import Folder
 from gluscope_core.schema import NEURONS, TABLES
@@ -206,6 +207,17 @@ def test_a_neuron_opens_the_files_of_its_layer_alone(with_weights, monkeypatch):
     assert len(dataset.manifest.files_of("weights")) == 3
     dataset.weights(1, 5)
     assert opened == [(1, 1)]
+
+
+def test_what_open_datasets_keep_has_one_bound(with_weights, monkeypatch):
+    monkeypatch.setattr("gluscope_core.tables._GROUPS", Kept(1, lambda _: 1))
+    read = []
+    real = TableFile.read_group
+    monkeypatch.setattr(TableFile, "read_group", lambda self, group: read.append(group) or real(self, group))
+    one, other = open_dataset(with_weights), open_dataset(with_weights)
+    for dataset in (one, one, other, one):
+        dataset.samples(1, 5)
+    assert len(read) == 3
 
 
 def test_what_is_no_longer_kept_does_not_wait_for_a_collection_of_garbage(with_weights):

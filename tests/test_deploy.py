@@ -4,6 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
+from gluscope_core.discover import FOLDERS_VARIABLE
+from tests.deployed import problems_of
+
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = (ROOT / "requirements.txt").read_text()
 HEAVY = {"torch", "transformers", "datasets", "gguf", "tyro", "pytest", "playwright", "jaxtyping"}
@@ -35,3 +40,11 @@ def test_the_dashboard_is_light_and_its_versions_are_within_the_ranges():
         name, least = re.fullmatch(r"([\w-]+)>=([0-9.]+)", wanted).groups()
         version = [int(part) for part in pins[name.replace("_", "-")].split(".")]
         assert version >= [int(part) for part in least.split(".")], wanted
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "pages").glob("*.py")), ids=lambda page: page.stem)
+def test_a_deployment_without_its_dataset_is_told_from_one_that_works(page, tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path))
+    assert "No dataset yet" in " ".join(problems_of(page))
+    monkeypatch.delenv(FOLDERS_VARIABLE)
+    assert not list(problems_of(page))

@@ -17,7 +17,7 @@ ASKS = {
     "smtplib", "telnetlib", "xmlrpc", "websockets", "webbrowser", "hf_xet",
 }  # fmt: skip
 STARTS = {"subprocess", "multiprocessing", "pty"}
-MAY_ASK = {"gluscope_core/hub_ranges.py", "gluscope_core/hub_errors.py"}
+MAY_ASK = {"gluscope_core/hub_ranges.py", "gluscope_core/hub_errors.py", "gluscope_core/hub_patience.py"}
 """Of the Hub's client alone: its sessions, its addresses, its errors."""
 MAY_ASK_OUTSIDE_THE_APP = {"demo", "benchmarks"}
 CALLS = {"eval", "exec", "compile", "__import__", "breakpoint"}

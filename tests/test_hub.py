@@ -19,7 +19,9 @@ from gluscope_core.errors import (
     NoSuchRevision,
 )
 from gluscope_core.hub import HubRevision
+from gluscope_core.hub_patience import TRIES
 from gluscope_core.manifest import MANIFEST_NAME
+from gluscope_core.schema import NEURONS_TABLE
 from tests.hub_standin import TOKEN, Fault, Hub
 
 ID = "someone/tiny"
@@ -140,6 +142,67 @@ def test_what_does_not_pass_is_named(hub, published, fault, message):
         dataset.examples(1, 5)
     hub.faults.clear()
     assert len(dataset.examples(1, 5))
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("GET", "/signed/", 429, {"Retry-After": "0"}, times=2),
+        Fault("GET", "/signed/", 503, times=3),
+        Fault("GET", "/signed/", cut=True),
+        Fault("GET", "/signed/", 200, times=2),
+    ],
+    ids=["429", "503", "cut", "truncated"],
+)
+def test_a_file_that_comes_whole_is_tried_again(hub, with_weights, fault):
+    dataset = open_dataset(ID)
+    [coming] = dataset.to_fetch(NEURONS_TABLE.name)
+    hub.faults.append(fault)
+    coming.fetch()
+    assert fault.times == 0
+    pd.testing.assert_frame_equal(dataset.neurons(), open_dataset(with_weights).neurons())
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        (Fault("GET", "/signed/", 503, times=99), HubUnreachable, r"status 503 for neurons/.*: try again later"),
+        (Fault("GET", "/signed/", 200, times=99), HubUnreachable, r"sends less than it says"),
+        (Fault("GET", "/signed/", 403, times=99), HubRefused, r"hf auth login"),
+    ],
+    ids=["503", "truncated", "403"],
+)
+def test_a_file_that_does_not_come_whole_is_named(hub, fault, error, message):
+    [coming] = open_dataset(ID).to_fetch(NEURONS_TABLE.name)
+    hub.faults.append(fault)
+    with pytest.raises(error, match=message):
+        coming.fetch()
+    hub.faults.clear()
+    coming.fetch()
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "message", "tries"),
+    [
+        ("Data processing error: CAS service error : (503 Service Unavailable)", HubUnreachable, "503", TRIES),
+        ("Runtime shut down", HubUnreachable, "fails", TRIES),
+        ("Authentication error: (403 Forbidden)", HubRefused, "hf auth login", 1),
+    ],
+)
+def test_what_xet_says_is_tried_again_or_named(published, monkeypatch, said, error, message, tries):
+    """Its client raises RuntimeError for all that goes wrong."""
+    asked = []
+
+    def fails(*named: object, **_: object) -> None:
+        asked.append(named)
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("gluscope_core.hub.hf_hub_download", fails)
+    with pytest.raises(error, match=message):
+        HubRevision(ID, published).whole(MANIFEST_NAME)
+    assert len(asked) == tries
 
 
 @pytest.mark.usefixtures("published")

@@ -1,7 +1,6 @@
 """The original's pages as a dataset: a small site that always runs, and the archived one."""
 
 import json
-import math
 import re
 import shutil
 import tarfile
@@ -90,6 +89,21 @@ def held_against_files(page_folder: Path, folder: Path, layer: int, neuron: int)
 def test_examples_are_those_of_the_files(site, imported):
     for layer, neuron in NEURONS:
         held_against_files(site / "Model" / f"L{layer}" / f"N{neuron}", imported, layer, neuron)
+
+
+def test_all_that_precedes_an_example_is_kept_where_it_is_asked_for(site, imported, tmp_path):
+    import_original(ImportConfig(site, tmp_path / "wide", window=2048))
+    dataset = open_dataset(tmp_path / "wide")
+    assert (dataset.manifest.imported.window, open_dataset(imported).manifest.imported.window) == (2048, 32)
+    widths = []
+    for layer, neuron in NEURONS:
+        held_against_files(site / "Model" / f"L{layer}" / f"N{neuron}", tmp_path / "wide", layer, neuron)
+        for row in dataset.examples(layer, neuron).to_dict("records"):
+            assert row["start"] == 0
+            assert len(row["tokens"]) == len(dataset.text(row["text"])["input_ids"])
+            widths.append(len(row["tokens"]))
+    assert max(widths) > 32
+    assert list(map(str, verify(tmp_path / "wide"))) == []
 
 
 def test_figures_are_those_of_the_page(site, imported):
@@ -292,13 +306,22 @@ def test_the_papers_neuron(archive, tmp_path_factory):
     assert json.loads((out / MANIFEST_NAME).read_text())["stages"] == ["imported"]
 
 
-def test_act_and_post_follow_on_every_token_of_the_archive(archive):
-    for path in next(archive.rglob("N9634")).glob("*.json"):
+def follows_on_every_token(folder: Path) -> int:
+    """How many tokens of how many examples were looked at; values beyond 1 are as exact as float32 has them."""
+    tokens = 0
+    for path in folder.rglob("*_example_*.json"):
         content = json.loads(path.read_text())
-        gate, linear, act, post = (
-            [row[content["labels"].index(hook)] for row in content["values"]]
-            for hook in ("hook_pre", "hook_pre_linear", "swish", "hook_post")
-        )
-        for g, x, a, p in zip(gate, linear, act, post, strict=True):
-            assert abs(g / (1 + math.exp(-g)) - a) < 1e-5
-            assert abs(a * x - p) < 1e-5
+        columns = (content["labels"].index(hook) for hook in ("hook_pre", "hook_pre_linear", "swish", "hook_post"))
+        gate, linear, act, post = np.array(content["values"]).T[list(columns)]
+        np.testing.assert_allclose(act, silu(gate), rtol=1e-5, atol=1e-5, err_msg=path.name)
+        np.testing.assert_allclose(post, act * linear, rtol=1e-5, atol=1e-5, err_msg=path.name)
+        tokens += len(gate)
+    return tokens
+
+
+def test_act_and_post_follow_on_every_token(site):
+    assert follows_on_every_token(site) > 1000
+
+
+def test_act_and_post_follow_on_every_token_of_the_archive(archive):
+    assert follows_on_every_token(archive) > 100_000

@@ -154,6 +154,24 @@ def test_a_dry_run_changes_nothing(hub, folder, capsys):
     assert "MB" in said
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_private_is_refused_where_all_can_see_it(hub, folder, dry_run):
+    publish(PublishConfig(folder, ID))
+    (folder / CARD_NAME).write_text("---\n---\nnot for everybody")
+    hub.forget()
+    with pytest.raises(HubRefused, match=rf"public: --private makes only new ones.*/datasets/{ID}/settings"):
+        publish(PublishConfig(folder, ID, private=True, dry_run=dry_run))
+    assert {each.method for each in hub.asked} == {"GET"}
+    hub.repos[ID].private = True
+    publish(PublishConfig(folder, ID, private=True))
+    assert b"not for everybody" in hub.tree(ID)[CARD_NAME].content
+
+
+def test_the_models_licence_can_be_given(hub, folder):
+    publish(PublishConfig(folder, ID, model_licence="Model License 1.0"))
+    assert b"of the model: Model License 1.0" in hub.tree(ID)[CARD_NAME].content
+
+
 def test_private_and_branch(hub, folder):
     publish(PublishConfig(folder, ID, private=True, branch="second"))
     assert hub.repos[ID].private

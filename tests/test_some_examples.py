@@ -138,5 +138,5 @@ def test_what_is_on_the_hub_is_fetched_first(folder, monkeypatch):
     there = view(folder)
     monkeypatch.setattr("gluscope_core.windows_words.Folder", type("Other", (Folder,), {}))
     fetch, compute = how_to_compute_lists(there)
-    assert fetch == "hf download some --repo-type dataset --local-dir DATASET"
-    assert "--texts DATASET/texts" in compute
+    assert fetch == "hf download some --repo-type dataset --local-dir some"
+    assert "--texts some/texts" in compute

@@ -14,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from compute.config import WeightsConfig
+from compute.config import ImportConfig, WeightsConfig
+from compute.imported import import_original
 from compute.weights import weights
 from compute.write import write_table
 from gluscope_core import NeuronId, open_dataset
+from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.examples_view import Choice, collapse
 from gluscope_core.highlight import Colouring, ExamplesHtml
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
@@ -28,6 +30,8 @@ from gluscope_core.sign_table import table_html
 from gluscope_core.static_examples import SharedLines, StaticExamplesHtml
 from gluscope_core.static_page import Surroundings, page_html, token_texts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Quantity, SignConvention
+from tests.app_pages import visit
+from tests.original_files import Site, write_original
 from tests.test_examples import keep_rows
 
 ROOT = Path(__file__).parent.parent
@@ -174,6 +178,28 @@ def test_a_dataset_without_windows_samples_or_weights(finished, tmp_path):
     assert re.search(r"position [0-9]+", page)
     keep_rows(tmp_path / "copy", "examples", lambda layer, _: layer == 0)
     assert "no examples of neuron 1.3" in written(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("source", ["pages", "dataset"])
+def test_what_the_original_wrote_is_said_in_the_dashboards_words(source, finished, model_folder, tmp_path, monkeypatch):
+    """On both, of an imported dataset and of one as it was published, its weights in signs that may be others."""
+    if source == "pages":
+        Site().write_page(tmp_path / "site", 3, 17)
+        import_original(ImportConfig(tmp_path / "site", tmp_path / "theirs"))
+        neuron = "3.17"
+    else:
+        write_original(finished, tmp_path / "theirs", 4)
+        weights(WeightsConfig(model=str(model_folder), out=tmp_path / "theirs" / "weights"))
+        neuron = "1.3"
+    page = "".join(Seen(written(tmp_path / "theirs", neuron)).texts)
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "theirs"))
+    app = visit("pages/neuron.py", neuron=neuron)
+    shown = [each.value.replace("`", "") for each in (*app.caption, *app.info)]
+    own = [each for each in shown if "by the original" not in each and "Charts as PNG" not in each]
+    assert len(own) >= 2
+    assert [each for each in own if each not in page] == []
+    assert "kept the strongest examples only" in page
+    assert "--samples 0" not in page
 
 
 def test_a_dataset_of_weights_only(model_folder, tmp_path):

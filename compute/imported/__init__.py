@@ -48,7 +48,7 @@ def _find(config: ImportConfig) -> Found:
         return import_summary(config.path, model, convention)
     summaries = sorted(config.path.glob(SUMMARY_PATTERN)) if config.path.is_dir() else []
     if has_pages(config.path):
-        return import_pages(config.path, model, convention)
+        return import_pages(config.path, model, convention, config.window)
     if len(summaries) == 1:
         return import_summary(summaries[0], model, convention)
     if summaries:

@@ -28,9 +28,6 @@ from gluscope_core.vocabulary import (
     stat_column,
 )
 
-WINDOW = 32
-"""As `run` has by default; pages break off two tokens after the one of interest."""
-
 _Key = tuple[tuple[str, ...], int]
 """A text is known by its tokens, and a number for those that one list has twice."""
 
@@ -44,9 +41,10 @@ class _Entry:
 class PageRows:
     """Some pages of one model, sorted by layer and neuron."""
 
-    def __init__(self, pages: Sequence[Page], act: Activation) -> None:
+    def __init__(self, pages: Sequence[Page], act: Activation, window: int) -> None:
+        """`window` tokens are kept around each example, as far as the page has them."""
         self._pages = sorted(pages, key=lambda page: page.table.neuron)
-        self._act = act
+        self._act, self._window = act, window
 
     @property
     def neurons(self) -> tuple[tuple[int, int], ...]:
@@ -131,7 +129,7 @@ class PageRows:
         per_page = np.array([sum(map(len, of_page)) for of_page in lists])
         position = np.array([entry.example.position for entry in flat], dtype=np.int64)
         length = np.array([len(entry.example.tokens) for entry in flat], dtype=np.int64)
-        start, width = window_bounds(position, length, WINDOW)
+        start, width = window_bounds(position, length, self._window)
         parts = [slice(int(a), int(a + n)) for a, n in zip(start, width, strict=True)]
         owner = np.repeat(np.arange(len(pages)), per_page)
         widths = np.bincount(owner, weights=width, minlength=len(pages)).astype(np.int64)

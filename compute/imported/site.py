@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compute.imported.found import NEURONS_PATH, TEXTS_PATH, Found, Written, facts_from
-from compute.imported.page_rows import WINDOW, PageRows
+from compute.imported.page_rows import PageRows
 from compute.imported.pages import PAGE_NAME, MalformedPage, Page, PageTable, read_page, read_table
 from compute.progress import say
 from compute.token_texts import fingerprint, first_token, read_texts
@@ -31,7 +31,7 @@ def has_pages(folder: Path) -> bool:
     return folder.is_dir() and next(folder.rglob(PAGE_NAME), None) is not None
 
 
-def import_pages(folder: Path, described: ModelRecord | None, convention: SignConvention | None) -> Found:
+def import_pages(folder: Path, described: ModelRecord | None, convention: SignConvention | None, window: int) -> Found:
     tables, skipped = _read_tables(folder)
     name = next(iter(tables.values())).model if tables else ""
     model = _model_of(name, described)
@@ -45,7 +45,7 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
             say(f"{path}: skipped: {problem}")
     if not pages:
         raise ImportRefused(f"{folder}: none of its pages can be read: see above why")
-    rows = PageRows(list(pages.values()), activation(model.activation))
+    rows = PageRows(list(pages.values()), activation(model.activation), window)
     record = ImportRecord(
         source=ImportSource.PAGES,
         files=sum(1 + len(page.table.examples) for page in pages.values()),
@@ -55,7 +55,7 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
         layers=rows.layers,
         neurons=rows.neurons,
         top_k=rows.longest_list,
-        window=WINDOW,
+        window=window,
         remarks=_REMARKS,
     )
     return Found(model, record, lambda staged: _write(staged, rows, model), skipped)

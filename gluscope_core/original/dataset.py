@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gluscope_core.activations import Activation, activation
-from gluscope_core.dataset import Dataset
+from gluscope_core.dataset import Coming, Dataset
 from gluscope_core.errors import DatasetDamaged, NoSuchNeuron, TableMissing
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import ImportRecord, Manifest
@@ -23,6 +23,7 @@ from gluscope_core.original.columns import (
     neuron_rows,
 )
 from gluscope_core.original.files import ParquetFiles, names_in, read_card
+from gluscope_core.original.footers_say import Shape, least_said, list_length, shape_said
 from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
 from gluscope_core.places import Place
 from gluscope_core.schema import EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
@@ -33,22 +34,22 @@ _TABLES = (NEURONS_TABLE.name, EXAMPLES_TABLE.name)
 _MOST_NEURONS = 2**24
 
 
-def is_original(place: Place) -> bool:
-    """Whether its parquet files, if there are any, have the original's columns. Of damaged ones nobody can tell."""
-    files = ParquetFiles(place)
+def are_original(files: ParquetFiles) -> bool:
+    """Whether they, if there are any, have the original's columns. Of damaged ones nobody can tell."""
     return len(files) > 0 and set(REQUIRED) <= set(files.schema.names)
 
 
 class OriginalDataset(Dataset):
     """Statistics and lists of all neurons. Columns are read as they are asked for; of lists, row group by row group."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, files: ParquetFiles | None = None) -> None:
+        """`files` are the place's, if they were looked at already."""
         self.place = place
         self._where = place.name
-        self._rows = ParquetFiles(place)
-        self._layer, self._neuron = self._read_keys()
-        self._order = np.lexsort((self._neuron, self._layer))
-        self._refuse_holes()
+        self._rows = files if files is not None else ParquetFiles(place)
+        if self._rows.rows > _MOST_NEURONS:
+            raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
+        self._said = shape_said(self._rows) or self._shape
         self.manifest = self._describe(read_card(place), place)
 
     def __repr__(self) -> str:
@@ -98,6 +99,14 @@ class OriginalDataset(Dataset):
     def _refuse(self, table: str) -> NoReturn:
         raise TableMissing(f"{self._where} has no table {table}: the original program wrote statistics and lists only")
 
+    def to_fetch(self, *tables: str) -> list[Coming]:
+        """Whoever wants figures of all neurons needs all files."""
+        wanted = set(tables) & set(_TABLES)
+        return [self._coming(name) for name in self._rows.missing()] if wanted else []
+
+    def _coming(self, name: str) -> Coming:
+        return Coming(NEURONS_TABLE.name, self.place.size(name), lambda: self.place.whole(name))
+
     @cached_property
     def _act(self) -> Activation:
         return activation(self.manifest.model.activation)
@@ -121,30 +130,46 @@ class OriginalDataset(Dataset):
             raise NoSuchNeuron(f"no neuron {neuron} in {self._where}")
         return self._rows.row(int(found[0]), columns)
 
-    def _read_keys(self) -> tuple[np.ndarray, np.ndarray]:
-        if self._rows.rows > _MOST_NEURONS:
-            raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
-        keys = pa.concat_tables(self._rows.groups([LAYER, NEURON]))
+    @property
+    def _layer(self) -> np.ndarray:
+        return self._keys[0]
+
+    @property
+    def _neuron(self) -> np.ndarray:
+        return self._keys[1]
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.lexsort((self._neuron, self._layer))
+
+    @cached_property
+    def _keys(self) -> tuple[np.ndarray, np.ndarray]:
+        """Layer and neuron of each row. Of each layer that is there all neurons are, once."""
 
         def read() -> tuple[np.ndarray, np.ndarray]:
+            keys = pa.concat_tables(self._rows.groups([LAYER, NEURON], in_parts=True))
             layer, neuron = (keys.column(name).cast(pa.int32()).to_numpy() for name in (LAYER, NEURON))
             return layer, neuron
 
-        return self._rows.guard(read)
-
-    def _refuse_holes(self) -> None:
-        """Of each layer that is there all neurons are, once."""
-        layer, neuron = self._layer[self._order], self._neuron[self._order]
-        width = int(neuron.max(initial=-1)) + 1
-        whole = np.repeat(np.unique(layer), width), np.tile(np.arange(width), len(np.unique(layer)))
-        if not len(layer) or layer[0] < 0 or len(layer) != len(whole[0]) or not np.array_equal((layer, neuron), whole):
+        layer, neuron = self._rows.guard(read)
+        layers, width = np.unique(layer), int(neuron.max(initial=-1)) + 1
+        order = np.lexsort((neuron, layer))
+        whole = np.repeat(layers, width), np.tile(np.arange(width), len(layers))
+        said, found = shape_said(self._rows), Shape(tuple(map(int, layers)), width)
+        sound = len(layer) == len(whole[0]) > 0 and layers[0] >= 0 and said in (None, found)
+        if not sound or not np.array_equal((layer[order], neuron[order]), whole):
             raise DatasetDamaged(f"{self._where} does not have each neuron of its layers once: fetch its files again")
+        return layer, neuron
+
+    @cached_property
+    def _shape(self) -> Shape:
+        return Shape(tuple(map(int, np.unique(self._layer))), int(self._neuron.max()) + 1)
 
     def _describe(self, card: str, place: Place) -> Manifest:
         """What card, names and rows say."""
         model, is_said = model_of(card, place.name)
-        layers = tuple(int(each) for each in np.unique(self._layer))
-        facts = facts_of(model, layers[-1] + 1, int(self._neuron.max()) + 1)
+        layers = self._said.layers
+        facts = facts_of(model, layers[-1] + 1, self._said.width)
         remarks = ["The original program computed this dataset. Of each case it kept the extreme of larger magnitude."]
         if not is_said:
             remarks.append("Neither card nor name say which model this is; what stands for it is the folder's name.")
@@ -162,21 +187,18 @@ class OriginalDataset(Dataset):
             Coordinates.NORM_FOLDED,
             layers,
             None,
-            self._top_k(),
+            list_length(self._rows),
             None,
             tuple(remarks),
         )
         return Manifest(FORMAT_VERSION, facts, None, None, None, None, 0, ("original",), (), imported).sealed()
 
-    def _top_k(self) -> int:
-        column = ExampleList(CASES[0], Quantity.POST).column(Field.VALUES)
-        lists = self._rows.row(0, [column])
-        values = lists.column(column).to_pylist()[0] if lists.num_columns else None
-        return len(values or ())
-
     def _goes_down_as_silu(self) -> bool:
-        """By the strongest negative act of the first neurons."""
+        """By the strongest negative act of all neurons, or of the first where the footers do not say."""
         lists = [ExampleList(case, Quantity.ACT).column(Field.VALUES) for case in CASES if case.gate_sign < 0]
+        said = [least_said(self._rows, name) for name in lists]
+        if None not in said:
+            return goes_down_as_silu(min(filter(None, said), default=0.0))
         _, seen = self._rows.around(0, lists)
         values = [np.asarray(column.combine_chunks().flatten()) for column in seen.columns]
         return goes_down_as_silu(min((float(each.min(initial=0)) for each in values), default=0.0))

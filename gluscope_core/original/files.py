@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gluscope_core.errors import DatasetDamaged
-from gluscope_core.footers import TAIL, footer_length, parse_footer
+from gluscope_core.footer_columns import Chunk, FooterColumns
+from gluscope_core.footers import TAIL, columns_of, footer_length, parse_footer
 from gluscope_core.places import Place
 
 _Read = TypeVar("_Read")
@@ -17,6 +19,8 @@ _CARD, _CARD_BYTES = "README.md", 2**20
 _DATA = "data"
 _ROWS_AT_ONCE = 256
 _USUAL_FOOTER, _MOST_FOOTER = 2**18, 2**26
+_MOST_IN_PARTS = 2**26
+"""Bytes of a row group that are fetched alone; who needs more of one gets the whole file, once."""
 
 
 def names_in(place: Place) -> list[str]:
@@ -41,6 +45,11 @@ def _footer_of(place: Place, name: str) -> bytes:
     return (tail if len(tail) >= needed else place.tail(name, needed))[-needed:]
 
 
+def _top_of(leaf: str) -> str:
+    """The column whose values they are; lists have a path of their own, which differs by who wrote them."""
+    return leaf.split(".", 1)[0]
+
+
 class ParquetFiles:
     """Several files as one table; bytes that cannot be read are named, not raised as what they break."""
 
@@ -57,9 +66,14 @@ class ParquetFiles:
         return [self.guard(lambda name=name: _footer_of(self._place, name), name) for name in self._names]
 
     @cached_property
-    def _metadata(self) -> list[pq.FileMetaData]:
+    def _columns(self) -> list[FooterColumns]:
         named = zip(self._footers, self._names, strict=True)
-        return [self.guard(lambda footer=footer: parse_footer(footer), name) for footer, name in named]
+        return [self.guard(lambda footer=footer: columns_of(footer), name) for footer, name in named]
+
+    @cached_property
+    def _metadata(self) -> list[pq.FileMetaData]:
+        named = zip(self._footers, self._columns, self._names, strict=True)
+        return [self.guard(lambda f=footer, c=columns: parse_footer(f, c), name) for footer, columns, name in named]
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -76,15 +90,33 @@ class ParquetFiles:
     def rows(self) -> int:
         return sum(metadata.num_rows for metadata in self._metadata)
 
-    def groups(self, columns: Sequence[str], wanted: Callable[[int, int], bool] | None = None) -> Iterator[pa.Table]:
-        """Row group by row group, those whose first row and number of rows are wanted."""
+    def missing(self) -> list[str]:
+        """Files that are not on this machine yet."""
+        return [name for name in self._names if not self._place.kept(name)]
+
+    def chunks(self, column: str) -> list[Chunk]:
+        """What the footers say of a column, by row group; nothing of files that lack it."""
+        found = []
+        for columns, leaves, name in zip(self._columns, self._leaves, self._names, strict=True):
+            tops = [_top_of(leaf) for leaf in leaves]
+            if column in tops:
+                at = tops.index(column)
+                groups = range(len(columns.rows))
+                found += [self.guard(lambda c=columns, g=group, a=at: c.chunk(g, a), name) for group in groups]
+        return found
+
+    def groups(
+        self, columns: Sequence[str], wanted: Callable[[int, int], bool] | None = None, *, in_parts: bool = False
+    ) -> Iterator[pa.Table]:
+        """Row group by row group, those whose first row and number of rows are wanted. Who wants little of each has
+        it fetched in parts."""
         first = 0
         for number, metadata in enumerate(self._metadata):
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 if wanted is None or wanted(first, rows):
                     yield self.guard(
-                        lambda n=number, g=group: self._open(n).read_row_group(g, self._have(n, columns)),
+                        lambda n=number, g=group: self._read_group(n, g, columns, in_parts=in_parts),
                         self._names[number],
                     )
                 first += rows
@@ -118,15 +150,36 @@ class ParquetFiles:
         raise DatasetDamaged(f"{self._place.name} has no row {number}: fetch its files again")
 
     def _some_rows(self, file: int, group: int, number: int, columns: Sequence[str]) -> tuple[int, pa.Table]:
-        first = 0
-        for batch in self._open(file).iter_batches(_ROWS_AT_ONCE, [group], self._have(file, columns)):
+        first, names = 0, self._have(file, columns)
+        for batch in self._open(file, self._part(file, group, names)).iter_batches(_ROWS_AT_ONCE, [group], names):
             if number < first + batch.num_rows:
                 return first, pa.Table.from_batches([batch])
             first += batch.num_rows
         raise OSError(f"no row {number} in group {group}")
 
-    def _open(self, number: int) -> pq.ParquetFile:
-        return pq.ParquetFile(self._place.whole(self._names[number]), metadata=self._metadata[number])
+    def _read_group(self, number: int, group: int, columns: Sequence[str], *, in_parts: bool) -> pa.Table:
+        names = self._have(number, columns)
+        source = self._part(number, group, names) if in_parts else self._place.whole(self._names[number])
+        return self._open(number, source).read_row_group(group, names)
+
+    def _open(self, number: int, source: Path | BinaryIO) -> pq.ParquetFile:
+        return pq.ParquetFile(source, metadata=self._metadata[number])
+
+    def _part(self, number: int, group: int, columns: Sequence[str]) -> Path | BinaryIO:
+        """Some columns of a row group, and what lies between them; the whole file, where it is here or that is much."""
+        name, wanted = self._names[number], set(columns)
+        places = (at for at, leaf in enumerate(self._leaves[number]) if _top_of(leaf) in wanted)
+        chunks = [self._columns[number].chunk(group, at) for at in places]
+        start, stop = min((each.start for each in chunks), default=0), max((each.stop for each in chunks), default=0)
+        if self._place.kept(name) or not start < stop <= start + _MOST_IN_PARTS:
+            return self._place.whole(name)
+        return self._place.span(name, start, stop)
+
+    @cached_property
+    def _leaves(self) -> list[list[str]]:
+        """By file, the paths of its columns, in order."""
+        schemas = [metadata.schema for metadata in self._metadata]
+        return [[schema.column(at).path for at in range(len(schema))] for schema in schemas]
 
     def _have(self, number: int, columns: Sequence[str]) -> list[str]:
         known = set(self._metadata[number].schema.to_arrow_schema().names)

@@ -6,10 +6,12 @@ from typing import NoReturn
 
 import streamlit as st
 
-from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.discover import FOLDERS_VARIABLE, Offer, offers, stamp_of, wanted
+from gluscope_core.beside import Address, opened
+from gluscope_core.dataset import Dataset
+from gluscope_core.discover import FOLDERS_VARIABLE, Offer, around, offers, stamp_around, stamp_of, wanted
 from gluscope_core.errors import GluscopeError
 from gluscope_core.markdown import escaped
+from gluscope_core.places import find_place
 from gluscope_core.schema import NEURONS_TABLE, VOCAB_TABLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +68,9 @@ def open_offer(offer: Offer, revision: str | None = None) -> Dataset:
     if offer.folder is not None:
         named = None if revision and _HASH.fullmatch(revision) else revision
         return _opened_here(str(offer.folder), named, stamp_of(offer.folder))
-    return _opened_there(offer.name, _commit(offer.name, revision or offer.revision))
+    belongings = around(ROOT)
+    commit = _commit(offer.name, revision or offer.revision)
+    return _opened_there(offer.name, commit, belongings, stamp_around(belongings))
 
 
 def fetch(dataset: Dataset, *tables: str) -> None:
@@ -74,12 +78,12 @@ def fetch(dataset: Dataset, *tables: str) -> None:
     missing = dataset.to_fetch(*tables)
     if not missing:
         return
-    size = sum(record.bytes for record in missing) / 1e6
-    kinds = " and ".join(dict.fromkeys(record.table for record in missing))
+    size = sum(each.bytes for each in missing) / 1e6
+    kinds = " and ".join(dict.fromkeys(each.table for each in missing))
     try:
         with st.spinner(f"Fetching {kinds} of {dataset.name} from the Hub, {size:,.1f} MB, once …"):
-            for record in missing:
-                dataset.fetch(record)
+            for each in missing:
+                each.fetch()
     except GluscopeError as error:
         _explain(error, dataset.name, offers(ROOT))
 
@@ -87,17 +91,18 @@ def fetch(dataset: Dataset, *tables: str) -> None:
 @st.cache_resource(max_entries=_OPEN_AT_ONCE, show_spinner=False)
 def _opened_here(folder: str, revision: str | None, stamp: float) -> Dataset:
     del stamp  # by which versions are told apart
-    return open_dataset(Path(folder), revision)
+    return opened(find_place(Path(folder), revision))
 
 
 @st.cache_resource(max_entries=_OPEN_AT_ONCE, show_spinner="Opening the dataset on the Hub …")
-def _opened_there(repo_id: str, commit: str | None) -> Dataset:
-    return open_dataset(repo_id, commit)
+def _opened_there(repo_id: str, commit: str | None, belongings: tuple[Address, ...], stamp: float) -> Dataset:
+    del stamp  # by which versions of what belongs to it are told apart
+    return opened(find_place(repo_id, commit), around=belongings)
 
 
 @st.cache_data(ttl=_LOOK_AGAIN_AFTER, max_entries=64, show_spinner="Looking the dataset up on the Hub …")
 def _commit(repo_id: str, revision: str | None) -> str | None:
-    return open_dataset(repo_id, revision).revision
+    return find_place(repo_id, revision).revision
 
 
 def _first_that_opens(offered: list[Offer]) -> Dataset:
@@ -149,8 +154,8 @@ def _tell_of_another_version(dataset: Dataset, named: str) -> None:
     linked, here = st.query_params.get(REVISION, ""), dataset.manifest.sha256[:_HASH_SHOWN]
     if dataset.revision is None and linked and linked != here:
         st.caption(
-            f":material/history: The link was made when {escaped(named)} was another version: manifest `{linked}` then, "
-            f"`{here}` now. Figures may differ."
+            f":material/history: The link was made when {escaped(named)} was another version: manifest `{linked}` "
+            f"then, `{here}` now. Figures may differ."
         )
 
 

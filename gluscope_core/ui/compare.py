@@ -15,7 +15,7 @@ from gluscope_core.highlight import Colouring, ExamplesHtml, counts_html, legend
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
 from gluscope_core.neuron_charts import density_chart, frequency_chart
-from gluscope_core.neuron_view import NeuronView, conventions
+from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, SAMPLES_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY, open_or_close, opened
@@ -123,7 +123,7 @@ def _between(views: Pair) -> None:
     with weights:
         st.subheader("Cosines between their vectors", anchor="cosines")
         if not one.dataset.has(WEIGHTS_TABLE.name):
-            st.caption("`python -m compute weights --dataset DIR` computes those of neighbours and links.")
+            st.caption(f"Those of neighbours and links: {how_to_get_weights(one.dataset.manifest)}")
         else:
             with where_data_would_be():
                 known = known_cosines(one.id, other.id, one.weights().related, other.weights().related)

@@ -20,6 +20,7 @@ from gluscope_core.formats import percent
 from gluscope_core.highlight import Colouring, ExamplesHtml, Opened, counts_html, legend_html
 from gluscope_core.markdown import escaped
 from gluscope_core.neuron_view import NeuronView
+from gluscope_core.neuron_words import no_examples, no_windows
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.schema import TEXTS_TABLE, VOCAB_TABLE
 from gluscope_core.sign_table import has_statistics
@@ -29,7 +30,7 @@ from gluscope_core.ui.neuron import same_page, token_texts, where_data_would_be
 from gluscope_core.ui.state import OPENED, choose, search, switch, write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, freq_column
-from gluscope_core.windows_words import how_to_compute, how_to_compute_lists, how_to_open
+from gluscope_core.windows_words import how_to_compute_lists, how_to_open
 
 CASE, QUANTITY, KIND, EVERY, FIND = "case", "quantity", "list", "all", "find"
 _EXPLANATIONS = {
@@ -124,7 +125,9 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
     else:
         chosen, explanation = lists.chosen(choice), _EXPLANATIONS[choice.kind]
     if not lists.has_windows:
-        _say_how_to_compute_windows(view, found)
+        st.info(no_windows(view))
+        if found:
+            st.caption(escaped(f"Until then they cannot be searched for “{found}”."))
     if not chosen:
         st.caption(_why_none(view, choice, found))
         return
@@ -158,22 +161,7 @@ def _summary(chosen: list[Example], explanation: str, colouring: Colouring, text
 def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
     if found:
         return "No example contains it. Searching is exact but for upper and lower case."
-    if choice.kind in (Kind.MID, Kind.RANDOM) and view.dataset.manifest.imported:
-        return "None: the original program kept the strongest examples only, no random ones."
-    if choice.kind.of_one_case and view.row[freq_column(choice.case)] == 0:
-        return f"{choice.case.label} never occurs for this neuron, so there are no examples of it."
-    return "No examples: no token has a value other than 0."
-
-
-def _say_how_to_compute_windows(view: NeuronView, found: str) -> None:
-    with_texts = view.dataset.has(TEXTS_TABLE.name)
-    here = "Here are the values and whole texts." if with_texts else "Here are the values and the texts' numbers."
-    commands = ", then ".join(f"`{each}`" for each in how_to_compute(view))
-    search_too = f"Until then they cannot be searched for “{escaped(found)}”." if found else ""
-    st.info(
-        f"The activations around these examples are not in the dataset; this computes them: {commands}. {here} "
-        f"{search_too}"
-    )
+    return no_examples(view, choice.case if choice.kind.of_one_case else None, choice.kind)
 
 
 def opened(view: NeuronView, shown: list[Example]) -> Opened | None:

@@ -22,6 +22,14 @@ from gluscope_core.methods_provenance import counted_on
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights, neighbours_in_order
+from gluscope_core.neuron_words import (
+    NO_STATISTICS,
+    NOT_SAMPLED_HERE,
+    as_recorded,
+    no_cosines,
+    no_samples,
+    signs_of_weights,
+)
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.some_examples import random_neuron
@@ -31,22 +39,13 @@ from gluscope_core.ui.choice import permalink_state
 from gluscope_core.ui.page import NEURON, address, guard
 from gluscope_core.ui.state import OPENED, choose, go_to
 from gluscope_core.ui.view import show_html
-from gluscope_core.vocabulary import MATRICES, ImportSource, Matrix, SignConvention
+from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
 from gluscope_core.weight_lists import related_html, token_lists_html
 
 SIGNS, MATRIX = "signs", "matrix"
 _ARROWS = {"Left": "Previous", "Right": "Next", "Up": "Layer up", "Down": "Layer down"}
 _DENSITY = "x_gate against x_in of neuron {} at sampled tokens"
 _FREQUENCIES = "How often neuron {} is in each of the four cases"
-
-_AS_RECORDED = {
-    ImportSource.PAGES: "As the original's page has it: frequencies and means are rounded to two decimals there, "
-    "extremes are those of its examples, of each case the one of larger magnitude.",
-    **dict.fromkeys(
-        (ImportSource.DATASET, ImportSource.SUMMARY),
-        "As the original program recorded it: of each case the extreme of larger magnitude.",
-    ),
-}
 
 
 @contextmanager
@@ -127,7 +126,7 @@ def heading(view: NeuronView) -> None:
     cosines = cosines_html(view.row, manifest) if has_cosines else ""
     show_html(title_html(view.row, manifest, str(view.id)) + cosines, "heading")
     if not has_cosines:
-        st.caption(f"Cosines, class and role: {how_to_get_weights(manifest)}")
+        st.caption(no_cosines(manifest))
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
         st.caption(ARBITRARY_SIGN)
     st.caption(escaped(counted_on(manifest)))
@@ -137,10 +136,7 @@ def statistics(view: NeuronView) -> None:
     """The paper's table, and the plane in which its cases are quadrants."""
     manifest = view.dataset.manifest
     if not has_statistics(view.row):
-        st.info(
-            "This dataset says nothing of activations: `python -m compute run --model M --texts T --out DIR` "
-            "computes how often each case occurs, and examples."
-        )
+        st.info(NO_STATISTICS)
         return
     has_samples = _has_samples(view)
     *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
@@ -151,12 +147,13 @@ def statistics(view: NeuronView) -> None:
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=_FREQUENCIES.format(view.id))
         if not has_samples:
-            st.caption(f"{_no_samples(view)}, so there is no density to show.")
+            is_partial = view.dataset.has(SAMPLES_TABLE.name)
+            st.caption(NOT_SAMPLED_HERE if is_partial else no_samples(manifest))
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
-        if manifest.imported:
-            st.caption(_AS_RECORDED[manifest.imported.source])
+        if said := as_recorded(manifest):
+            st.caption(said)
 
 
 def _has_samples(view: NeuronView) -> bool:
@@ -166,14 +163,6 @@ def _has_samples(view: NeuronView) -> bool:
     with suppress(GluscopeError):
         return view.dataset.has_row(SAMPLES_TABLE.name, view.id)
     return True
-
-
-def _no_samples(view: NeuronView) -> str:
-    if view.dataset.manifest.imported:
-        return "The original program sampled no tokens"
-    if view.dataset.has(SAMPLES_TABLE.name):
-        return "Sampled tokens are kept of some neurons only, this one not among them"
-    return "No tokens were sampled (`--samples 0`)"
 
 
 def vectors(view: NeuronView) -> None:
@@ -186,8 +175,8 @@ def vectors(view: NeuronView) -> None:
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
         _say_if_not_known(Named("directions of tokens", named, set(MATRICES), matrix))
-        if manifest.sign_convention is SignConvention.UNKNOWN and manifest.weights:
-            st.caption(f"In {manifest.weights.sign_convention} signs; those of the activations are not known.")
+        if said := signs_of_weights(manifest):
+            st.caption(said)
         html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
         show_html(html + scores_html(view.row), "tokens")
 

@@ -17,14 +17,15 @@ from gluscope_core.query import Firing, Order, Query, Range, parse
 from gluscope_core.schema import NEURON, TOKENS_TABLE, VOCAB_TABLE
 from gluscope_core.search import Found
 from gluscope_core.token_search import Lexicon, TokenMatch
-from gluscope_core.ui.page import DATASET, address
+from gluscope_core.ui.choice import DATASET, REVISION
+from gluscope_core.ui.page import address
 from gluscope_core.ui.state import write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, MATRICES, VECTORS, IOClass, Role
 
 PAGE = "page"
 """Key of the address."""
-_FOREIGN = {DATASET, "revision", NEURON, PAGE}
+_FOREIGN = {DATASET, REVISION, NEURON, PAGE}
 """Parameters of the address that are no part of a query."""
 _ANY = ""
 _TWO_ABREAST = "@media (max-width:640px){.st-key-query .stColumn{min-width:calc(50% - 1rem)}}"
