@@ -28,6 +28,12 @@ function listen(root) {
   root.addEventListener("keydown", (event) => moveAmongTokens(root, event))
 }
 
+// Who chose with a pointer goes on with the page's arrow keys; who chose by keyboard, within the switch.
+document.addEventListener("click", (event) => {
+  if (!event.detail || !event.target.closest?.('[data-testid="stButtonGroup"]')) return
+  setTimeout(() => document.activeElement?.closest('[data-testid="stButtonGroup"]') && document.activeElement.blur())
+}, true) // the switch lets no click through
+
 function act(event, setTriggerValue) {
   const target = event.target.closest("[data-neuron], [data-open], [data-copy], [data-go]")
   if (!target || event.ctrlKey || event.metaKey || event.shiftKey) return

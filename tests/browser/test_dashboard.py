@@ -59,6 +59,8 @@ def test_from_looking_up_to_a_link_that_somebody_else_opens(server, page, neuron
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(link)
     elsewhere.get_by_text(following, exact=True).first.wait_for(timeout=60_000)
+    elsewhere.keyboard.press("ArrowLeft")  # to the one that has examples
+    elsewhere.locator("[data-quantity=act] [data-v]").first.wait_for(timeout=60_000)
     assert elsewhere.get_by_role("radio", name="act", exact=True).is_checked()
     elsewhere.context.close()
 
