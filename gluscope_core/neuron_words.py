@@ -7,16 +7,13 @@ from html import escape
 from gluscope_core.examples_view import Kind
 from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_view import NeuronView, how_to_get_weights
-from gluscope_core.schema import TEXTS_TABLE
+from gluscope_core.schema import SAMPLES_TABLE, TEXTS_TABLE
 from gluscope_core.vocabulary import Case, ImportSource, SignConvention, freq_column
 from gluscope_core.windows_words import how_to_compute
 
 NO_STATISTICS = (
     "This dataset says nothing of activations: `python -m compute run --model M --texts T --out DIR` computes how "
     "often each case occurs, and examples."
-)
-NOT_SAMPLED_HERE = (
-    "Sampled tokens are kept of some neurons only, this one not among them, so there is no density to show."
 )
 _AS_RECORDED = {
     ImportSource.PAGES: "As the original's page has it: frequencies and means are rounded to two decimals there, "
@@ -38,8 +35,13 @@ def as_recorded(manifest: Manifest) -> str | None:
     return _AS_RECORDED[manifest.imported.source] if manifest.imported else None
 
 
-def no_samples(manifest: Manifest) -> str:
-    why = "The original program sampled no tokens" if manifest.imported else "No tokens were sampled (`--samples 0`)"
+def no_samples(view: NeuronView) -> str:
+    if view.dataset.manifest.imported:
+        why = "The original program sampled no tokens"
+    elif view.dataset.has(SAMPLES_TABLE.name):
+        why = "Sampled tokens are kept of some neurons only, this one not among them"
+    else:
+        why = "No tokens were sampled (`--samples 0`)"
     return f"{why}, so there is no density to show."
 
 

@@ -137,17 +137,18 @@ def _statistics(view: NeuronView) -> str:
     """The paper's table, and the plane in which its cases are quadrants."""
     if not has_statistics(view.row):
         return _note(NO_STATISTICS)
-    density = "".join(_guarded(lambda: _density(view)))
+    has_samples = view.dataset.has(SAMPLES_TABLE.name)
+    density = f"<div>{''.join(_guarded(lambda: _density(view)))}</div>" if has_samples else ""
     label = f"How often neuron {view.id} is in each of the four cases"
     frequency = chart_svg(frequency_chart(view.row), 290, label)
     table = f'<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{table_html(view.row)}</div>'
-    figures = f'<div class="statistics"><div>{density}</div><div class="quadrants">{frequency}</div>{table}</div>'
-    return figures + _note(as_recorded(view.dataset.manifest))
+    kind = "statistics" if has_samples else "statistics bare"
+    figures = f'<div class="{kind}">{density}<div class="frequency">{frequency}</div>{table}</div>'
+    missing = "" if has_samples else _note(no_samples(view))
+    return figures + missing + _note(as_recorded(view.dataset.manifest))
 
 
 def _density(view: NeuronView) -> str:
-    if not view.dataset.has(SAMPLES_TABLE.name):
-        return _note(no_samples(view.dataset.manifest))
     chart = density_chart(view.samples(), view.row)
     return chart_svg(chart, 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
 

@@ -12,8 +12,7 @@ from gluscope_core.vocabulary import Coordinates, SignConvention
 
 
 def how_to_compute(view: NeuronView) -> tuple[str, ...]:
-    """The commands, in order. What lies on the Hub has to be here first, in a folder of its name: what is added there
-    is found by it."""
+    """The commands, in order. What lies on the Hub has to be here first."""
     dataset = view.dataset
     texts = () if dataset.has(TEXTS_TABLE.name) and dataset.manifest.run else ("--texts", "TEXTS")
     return (

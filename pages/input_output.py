@@ -13,8 +13,8 @@ manifest = dataset.manifest
 st.markdown(f"### Input-output · {escaped(manifest.model.id)}")
 if manifest.weights is None:
     st.info(
-        "The weights of this dataset have not been analysed, and all of this page is made of their cosines: "
-        f"{how_to_get_weights(manifest)}"
+        "The weights of this dataset have not been analysed, from whose cosines all of this page is made. "
+        + how_to_get_weights(manifest)
     )
     st.stop()
 choices = parts.controls(manifest)

@@ -13,7 +13,8 @@ from gluscope_core.ui.page import guard, page_dataset
 from gluscope_core.ui.search_results import show_found
 
 dataset = page_dataset()
-parsed = parts.query_of_address(dataset.manifest)
+manifest = dataset.manifest
+parsed = parts.query_of_address(manifest)
 query = parsed.query
 try:
     lexicon = parts.lexicon_of(dataset)
@@ -23,9 +24,7 @@ except GluscopeError as error:
 
 parts.controls(query, dataset, lexicon)
 if lexicon is None:
-    st.caption(
-        f"Tokens cannot be searched here, without the weights' token lists: {how_to_get_weights(dataset.manifest)}"
-    )
+    st.caption(f"Tokens cannot be searched here, which needs lists of the weights. {how_to_get_weights(manifest)}")
 if parsed.problems:
     parts.explain(parsed)
     st.stop()

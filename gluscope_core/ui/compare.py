@@ -123,7 +123,7 @@ def _between(views: Pair) -> None:
     with weights:
         st.subheader("Cosines between their vectors", anchor="cosines")
         if not one.dataset.has(WEIGHTS_TABLE.name):
-            st.caption(f"Those of neighbours and links: {how_to_get_weights(one.dataset.manifest)}")
+            st.caption(how_to_get_weights(one.dataset.manifest))
         else:
             with where_data_would_be():
                 known = known_cosines(one.id, other.id, one.weights().related, other.weights().related)

@@ -22,14 +22,7 @@ from gluscope_core.methods_provenance import counted_on
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights, neighbours_in_order
-from gluscope_core.neuron_words import (
-    NO_STATISTICS,
-    NOT_SAMPLED_HERE,
-    as_recorded,
-    no_cosines,
-    no_samples,
-    signs_of_weights,
-)
+from gluscope_core.neuron_words import NO_STATISTICS, as_recorded, no_cosines, no_samples, signs_of_weights
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.some_examples import random_neuron
@@ -147,8 +140,7 @@ def statistics(view: NeuronView) -> None:
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=_FREQUENCIES.format(view.id))
         if not has_samples:
-            is_partial = view.dataset.has(SAMPLES_TABLE.name)
-            st.caption(NOT_SAMPLED_HERE if is_partial else no_samples(manifest))
+            st.caption(no_samples(view))
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")

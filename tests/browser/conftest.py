@@ -19,12 +19,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BUNDLED = ROOT / "datasets"
 
 
-def start_server(datasets: Path | str, **variables: str) -> tuple[subprocess.Popen, str]:
+def start_server(datasets: Path | str | None, **variables: str) -> tuple[subprocess.Popen, str]:
+    """Without `datasets`, on what its other variables or its secrets name."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    environment = {**os.environ, FOLDERS_VARIABLE: str(datasets), **variables}
+    named = {} if datasets is None else {FOLDERS_VARIABLE: str(datasets)}
+    environment = {**os.environ, **named, **variables}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
     address = f"http://127.0.0.1:{port}"

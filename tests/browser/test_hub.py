@@ -1,14 +1,15 @@
 """The dashboard on a dataset of the Hub, in a browser: found in the list, opened, a neuron read, its link followed."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from gluscope_core.discover import FOLDERS_VARIABLE
-from tests.browser.conftest import BUNDLED, start_server
-from tests.hub_standin import Hub, environment
+from tests.browser.conftest import BUNDLED, ROOT, start_server
+from tests.hub_standin import TOKEN, Hub, environment
 
 ID = "someone/smollm2"
 
@@ -53,6 +54,22 @@ def test_from_the_list_to_a_neuron_and_its_link(app, page, browser, hub, first):
     elsewhere.goto(link)
     elsewhere.get_by_text("Frequency of the four cases").first.wait_for(timeout=60_000)
     elsewhere.context.close()
+
+
+def test_a_token_among_the_secrets_reads_what_is_private(hub, page, tmp_path):
+    """As on Community Cloud, where there are no environment variables; by the example, with what is one's own."""
+    hub.add("someone/private", next(BUNDLED.iterdir()), private=True)
+    example = (ROOT / "docs" / "secrets.example.toml").read_text()
+    mine = re.sub("user/name@[0-9a-f]+", "someone/private", example).replace("hf_…", TOKEN)
+    (tmp_path / "secrets.toml").write_text(mine)
+    own = {**environment(hub, tmp_path / "hf"), "STREAMLIT_SECRETS_FILES": str(tmp_path / "secrets.toml")}
+    process, address = start_server(None, **own)
+    try:
+        page.goto(f"{address}/?data=someone/private")
+        page.get_by_role("heading", name="SmolLM2-135M-Instruct.Q4_1").wait_for()
+        page.get_by_text("someone/private at commit").wait_for()
+    finally:
+        process.terminate()
 
 
 def test_an_unknown_revision_has_a_way_on(app, page):

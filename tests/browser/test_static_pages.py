@@ -50,6 +50,7 @@ def test_it_fits_a_phone(opened):
     page, _ = opened
     box = page.locator("main").bounding_box()
     assert box["width"] <= 390
+    assert page.locator(".frequency svg").bounding_box()["width"] > 250  # else its words are too small to read
 
 
 def test_values_where_one_hovers(browser, site):
