@@ -3,14 +3,16 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-_LONGEST = 40
+from gluscope_core.markdown import code
+
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
 class Named:
-    """What an address says of something, what it may say, and what is shown in any case."""
+    """A key of an address, what it says, what it may say, and what is shown in any case."""
 
-    of: str
+    key: str
     value: str
     """Empty where the address has none."""
     known: Collection[str]
@@ -18,10 +20,14 @@ class Named:
 
 
 def not_known(values: Iterable[Named]) -> str:
-    """A sentence about those that are not known; nothing where all are."""
-    parts = [
-        f"{each.of} “{each.value[:_LONGEST]}”, so {each.shown} is shown"
+    """Of those that are not known, as Markdown; nothing where all are."""
+    return " ".join(
+        f"{quoted(each.key, each.value)} is not known: here is {each.shown} instead."
         for each in values
         if each.value and each.value not in each.known
-    ]
-    return f"Of the link, not known here: {'; '.join(parts)}." if parts else ""
+    )
+
+
+def quoted(key: str, value: str) -> str:
+    """As the address has it, or at least its beginning."""
+    return code(f"{key}={value[:_LONGEST]}")

@@ -40,11 +40,9 @@ def test_what_an_address_says_that_is_not_known_is_told():
     assert unknown_in_address("gate-_in ", "hook_pre", None) == ""
     assert unknown_in_address(None, "", None) == ""
     assert unknown_in_address("pn", "speed", "best") == (
-        "Of the link, not known here: quantity “speed”, so post is shown; list “best”, so top is shown."
+        "`quantity=speed` is not known: here is post instead. `list=best` is not known: here is top instead."
     )
-    assert unknown_in_address("x" * 90, None, None) == (
-        f"Of the link, not known here: case “{'x' * 40}”, so gate+ in+ is shown."
-    )
+    assert unknown_in_address("x" * 90, None, None) == (f"`case={'x' * 60}` is not known: here is gate+ in+ instead.")
 
 
 def test_every_case_and_quantity_is_there_and_in_order(lists):

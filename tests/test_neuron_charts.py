@@ -1,5 +1,6 @@
 """A neuron's charts: every sampled token is there, in its quadrant, and text is readable on both themes."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.palette import CASE_COLOURS, NEUTRAL
 from gluscope_core.vega import LABEL_COLOUR, LABEL_ON_DARK, LABEL_ON_LIGHT
 from gluscope_core.vocabulary import CASES, freq_column
+from tests.app_pages import visit
 from tests.contrast import READABLE, THEMES, contrast, rgb
 
 ROW = {freq_column(case): share for case, share in zip(CASES, (0.5, 0.29, 0.0, 0.21), strict=True)}
@@ -113,6 +115,17 @@ def texts_of(chart) -> Iterator[object]:
 def test_text_has_the_colour_that_depends_on_the_background(chart):
     assert list(texts_of(chart)) == [LABEL_COLOUR] * 5  # under the title, and of four labels
     assert all(colour in LABEL_COLOUR["expr"] for colour in (LABEL_ON_LIGHT, LABEL_ON_DARK))
+
+
+def test_cases_are_named_in_a_readable_colour_beside_their_own():
+    specs = [json.loads(chart.proto.spec) for chart in visit("pages/overview.py").get("vega_lite_chart")]
+    spec = next(spec for spec in specs if "layer" in spec)
+    [text] = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    assert text["mark"]["color"] == LABEL_COLOUR
+    assert "color" not in text["encoding"]
+    [key] = [layer for layer in spec["layer"] if layer["mark"]["type"] == "square"]
+    assert key["encoding"]["y"] == text["encoding"]["y"]
+    assert key["encoding"]["color"]["scale"]["range"] == list(CASE_COLOURS.values())
 
 
 @pytest.mark.parametrize(("colour", "theme"), [(LABEL_ON_LIGHT, "light"), (LABEL_ON_DARK, "dark")])

@@ -97,26 +97,25 @@ def test_the_address_decides():
     app = opened(case="gate-_in ", quantity="in", list="mid")
     assert app.button_group(key="choose_case").value == "np"
     assert app.button_group(key="choose_list").value == "mid"
-    assert "not known here" not in said(app)
+    assert "not known" not in said(app)
 
 
 @pytest.mark.usefixtures("shelf")
 def test_what_an_address_says_that_is_not_known_is_told_beside_what_is_shown_instead():
     app = opened(case="<x>", quantity="?", list="", signs="up", matrix="W", text="9.9.9")
     assert app.button_group(key="choose_case").value == "pp"
-    told = [as_read(each.value) for each in app.caption if "not known here" in each.value]
-    assert told == [
-        "Of the link, not known here: sign convention “up”, so aligned is shown.",
-        "Of the link, not known here: directions of tokens “W”, so W_U is shown.",
-        "Of the link, not known here: case “<x>”, so gate+ in+ is shown; quantity “?”, so post is shown.",
-        "Of the link, not known here: text “9.9.9”. This neuron has no example there, so none is open.",
+    assert [each.value for each in app.caption if "not known" in each.value] == [
+        "`signs=up` is not known: here is aligned instead.",
+        "`matrix=W` is not known: here is W_U instead.",
+        "`case=<x>` is not known: here is gate+ in+ instead. `quantity=?` is not known: here is post instead.",
+        "`text=9.9.9` is not known: this neuron has no example there, so none is open.",
     ]
 
 
 @pytest.mark.usefixtures("shelf")
 def test_a_text_of_another_list_is_no_mistake():
     place = first_place(opened(case="nn", list="random"))
-    assert "not known here" not in said(opened(case="pp", text=place))
+    assert "not known" not in said(opened(case="pp", text=place))
 
 
 @pytest.mark.usefixtures("shelf")

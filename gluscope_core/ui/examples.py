@@ -4,6 +4,7 @@ from html import escape
 
 import streamlit as st
 
+from gluscope_core.address_words import quoted
 from gluscope_core.errors import NotComputed
 from gluscope_core.examples_view import (
     SHOWN_FOUND,
@@ -105,7 +106,7 @@ def _chosen(view: NeuronView) -> Choice:
         switch(EVERY, "colour all", "Colour tokens of every case, not only those of the example's")
     st.html(f"<style>{_STAYS_IN_REACH}{_case_colours()}</style>")
     if unknown := unknown_in_address(*named):
-        st.caption(escaped(unknown))
+        st.caption(unknown)
     return choice
 
 
@@ -138,7 +139,7 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
     across = bool(found) or not choice.kind.of_one_case
     whole = opened(view, collapsed)
     if whole is None and (unknown := _unknown_place(lists)):
-        st.caption(escaped(unknown))
+        st.caption(unknown)
     show_html(summary + writer.listing(collapsed, whole, lists=across), "examples", on_open=open_or_close)
 
 
@@ -147,7 +148,7 @@ def _unknown_place(lists: Examples) -> str:
     named = st.query_params.get(OPENED, "")
     if not named or lists.has_place(named):
         return ""
-    return f"Of the link, not known here: text “{named[:40]}”. This neuron has no example there, so none is open."
+    return f"{quoted(OPENED, named)} is not known: this neuron has no example there, so none is open."
 
 
 def _summary(chosen: list[Example], explanation: str, colouring: Colouring, texts: TokenTexts) -> str:

@@ -95,13 +95,13 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
         choose(SIGNS, "Sign convention", names, shown, next(iter(names)))
         link = escape(urlencode(permalink_state(dataset)))
         show_html(f'<button data-copy="{link}">copy link</button>', "copy", width="content")
-    _say_if_not_known(Named("sign convention", st.query_params.get(SIGNS, ""), names, shown))
+    _say_if_not_known(Named(SIGNS, st.query_params.get(SIGNS, ""), names, shown))
     return bar
 
 
 def _say_if_not_known(named: Named) -> None:
     if unknown := not_known([named]):
-        st.caption(escaped(unknown))
+        st.caption(unknown)
 
 
 def _go_named() -> None:
@@ -166,7 +166,7 @@ def vectors(view: NeuronView) -> None:
         named, manifest = st.query_params.get(MATRIX, ""), view.dataset.manifest
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
-        _say_if_not_known(Named("directions of tokens", named, set(MATRICES), matrix))
+        _say_if_not_known(Named(MATRIX, named, set(MATRICES), matrix))
         if said := signs_of_weights(manifest):
             st.caption(said)
         html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
