@@ -17,7 +17,7 @@ from gluscope_core.vocabulary import CASES, SIGNS, Case, freq_column
 _BINS = 40
 _MARGIN = 0.16
 """Of the plane's height and width, for the histograms along its edges."""
-_ROOM = 0.1
+_ROOM = 0.14
 """Of an axis, at either end, for names of cases."""
 _CELLS, _FEW = 32, 3
 """Along each axis; and tokens in a cell up to which each is drawn as a point."""
