@@ -9,6 +9,7 @@ import numpy as np
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.formats import exact, fixed, number
+from gluscope_core.hover_words import explain_class, explain_role
 from gluscope_core.io_classes import DEFAULT_THRESHOLD, classify
 from gluscope_core.manifest import Manifest
 from gluscope_core.schema import COSINES
@@ -111,11 +112,16 @@ def title_html(row: Mapping[str, Any], manifest: Manifest, neuron: str) -> str:
     chips = ""
     io_class, role = row[NeuronColumn.IO_CLASS], row[NeuronColumn.ROLE]
     if io_class:
-        chips += f'<span class="chip" title="input-output class">{escape(both_names(io_class))}</span>'
+        chips += _chip(both_names(io_class), "input-output class", explain_class(io_class))
     if role:
-        chips += f'<span class="chip" title="role by output">{escape(role)}</span>'
+        chips += _chip(role, "role by output", explain_role(role))
     name = f'<h1>{escape(neuron)}</h1><span class="place">{place}</span>'
     return f'<div class="title">{name}{chips}{_distance(row, manifest)}</div>'
+
+
+def _chip(name: str, kind: str, explanation: str) -> str:
+    title = f"{kind}: {explanation}" if explanation else kind
+    return f'<span class="chip" title="{escape(title)}">{escape(name)}</span>'
 
 
 _SCORES = {

@@ -116,6 +116,20 @@ class Dataset:
         row = self._row(WINDOWS_TABLE.name, neuron) if Dataset.has(self, WINDOWS_TABLE.name) else None
         return None if row is None else unpack_windows(row)
 
+    def has_row(self, table: str, neuron: NeuronId) -> bool:
+        return self._row(table, neuron) is not None
+
+    def kept_neurons(self, table: str, layer: int) -> list[NeuronId]:
+        """Those of a layer that a table has rows of."""
+        rows = self.read_table(table, [LAYER, NEURON], layer)
+        layers, neurons = (rows.column(name).to_numpy() for name in (LAYER, NEURON))
+        return [NeuronId(layer, int(neuron)) for neuron in neurons[layers == layer]]
+
+    def neuron_at(self, table: str, row: int) -> NeuronId:
+        """Whose row stands at a place in a table."""
+        found = self._numbered_row(table, row, f"row {row} of {table}")
+        return NeuronId(*(found.column(name)[0].as_py() for name in (LAYER, NEURON)))
+
     def samples(self, layer: int, neuron: int) -> pd.DataFrame:
         """(gate, in) of one neuron at the sampled positions, the same positions for every neuron."""
         return unpack_samples(self._existing_row(SAMPLES_TABLE.name, NeuronId(layer, neuron)))
@@ -222,7 +236,10 @@ class Dataset:
         if row is not None:
             return row
         if self.manifest.holds(neuron_id):
-            raise NotComputed(f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only")
+            raise NotComputed(
+                f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only: "
+                f"`python -m compute run` with `--layers {neuron_id.layer}` computes them"
+            )
         raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.place}")
 
     def _settled(self, read: Callable[[], _Read]) -> _Read:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from gluscope_core.activations import Activation
+from gluscope_core.address_words import Named, not_known
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity
 
 SHOWN, SHOWN_FOUND = 16, 64
+_TYPICAL = 0.5
 _SAME_BEFORE, _SAME_AFTER, _SAME_SHARE, _SAME_AT_LEAST = 12, 3, 0.8, 4
 """Two examples are nearly identical where four fifths of the tokens around the one of interest are the same."""
 
@@ -40,6 +42,10 @@ class Kind(StrEnum):
         return -1 if self is Kind.NEGATIVE else 1
 
 
+_CASES_NAMED = {name: each for each in CASES for name in (each.code, each.column, each.column.replace("+", " "))}
+_QUANTITIES_NAMED = {name: each for each in QUANTITIES for name in (each.label, each.value)}
+
+
 @dataclass(frozen=True)
 class Choice:
     """What the address says of the examples."""
@@ -50,14 +56,24 @@ class Choice:
 
     @classmethod
     def parse(cls, case: str | None, quantity: str | None, kind: str | None) -> "Choice":
-        """What cannot be read is as if it were not there."""
-        cases = {name: each for each in CASES for name in (each.code, each.column, each.column.replace("+", " "))}
-        quantities = {name: each for each in QUANTITIES for name in (each.label, each.value)}
+        """What cannot be read is as if it were not there; `unknown_in_address` tells."""
         return cls(
-            cases.get(case or "", cls.case),
-            quantities.get(quantity or "", cls.quantity),
+            _CASES_NAMED.get(case or "", cls.case),
+            _QUANTITIES_NAMED.get(quantity or "", cls.quantity),
             Kind(kind) if kind in set(Kind) else cls.kind,
         )
+
+
+def unknown_in_address(case: str | None, quantity: str | None, kind: str | None) -> str:
+    """What `Choice.parse` could not read, as a sentence; nothing where it could read all."""
+    shown = Choice.parse(case, quantity, kind)
+    return not_known(
+        (
+            Named("case", case or "", _CASES_NAMED, shown.case.label),
+            Named("quantity", quantity or "", _QUANTITIES_NAMED, shown.quantity.label),
+            Named("list", kind or "", set(Kind), shown.kind.label),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,7 @@ class Example:
     tokens: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
     activations: Mapping[Quantity, np.ndarray] = field(default_factory=dict)
     share: float | None = None
-    """In mid-range lists: of the case's tokens, estimated, those whose |post| is at most this one's."""
+    """In lists of a random choice: of the case's tokens, estimated, those whose |post| is at most this one's."""
     twins: tuple["Example", ...] = ()
 
     @property
@@ -130,14 +146,14 @@ class Examples:
             return self._strongest(choice)
         frame = self._of(choice.case, None if choice.kind is not Kind.TOP else self._list_of(choice))
         examples = [self._example(row, choice.quantity) for row in frame.to_dict("records")]
-        if choice.kind is Kind.MID:
-            order = np.argsort(-np.abs(frame["value"].to_numpy()), kind="stable")
-            shares = (len(order) - np.arange(len(order)) - 0.5) / max(1, len(order))
-            examples = [
-                replace(examples[row], rank=rank, share=float(share))
-                for rank, (row, share) in enumerate(zip(order, shares, strict=True))
-            ]
-        return examples[:SHOWN]
+        if choice.kind is Kind.TOP:
+            return examples[:SHOWN]
+        drawn = _with_shares(examples, frame["value"].to_numpy())
+        return _middle(drawn) if choice.kind is Kind.MID else drawn[:SHOWN]
+
+    def has_place(self, place: str) -> bool:
+        """Whether any list has an example there, as the address names it."""
+        return any(each.place == place for each in self.all())
 
     def _strongest(self, choice: Choice) -> list[Example]:
         """Of post with one sign, whichever case has it: one entry per text, as within a case."""
@@ -197,6 +213,19 @@ class Examples:
         elif example.has_window:
             value = float(example.activations[quantity][example.at])
         return replace(example, value=value)
+
+
+def _with_shares(drawn: Sequence[Example], posts: np.ndarray) -> list[Example]:
+    """Each with the share of the case that it exceeds: of n draws that of rank r from below lies at (r - ½) / n."""
+    ranks = np.argsort(np.argsort(np.abs(posts), kind="stable"), kind="stable")
+    return [replace(each, share=float((rank + 0.5) / len(posts))) for each, rank in zip(drawn, ranks, strict=True)]
+
+
+def _middle(drawn: Sequence[Example]) -> list[Example]:
+    """What lies between the typical and the strongest: the upper half, strongest first; of many draws, some evenly."""
+    upper = sorted((each for each in drawn if (each.share or 0.0) >= _TYPICAL), key=lambda each: -(each.share or 0.0))
+    places = np.unique(np.linspace(0, len(upper) - 1, min(SHOWN, len(upper))).round().astype(int))
+    return [upper[place] for place in places]
 
 
 _CASE_VALUES = {case.column: case.value for case in CASES}

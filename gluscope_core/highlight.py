@@ -69,7 +69,7 @@ class ExamplesHtml:
         )
 
     def _row(self, example: Example, opened: Opened | None, *, lists: bool) -> str:
-        is_open = opened is not None and opened.place == example.place
+        open_one = next((each for each in (example, *example.twins) if opened and each.place == opened.place), None)
         before, after = self._window(example)
         cells = [
             ("rank", _rank(example, lists=lists)),
@@ -79,10 +79,10 @@ class ExamplesHtml:
                 f"<span class=before dir=auto><span>{before}</span></span><span class=after>{after}</span>",
             ),
             ("next", self._next(example)),
-            ("from", self._from(example, is_open=is_open)),
+            ("from", self._from(example, open_one)),
         ]
         row = "".join(f"<span role=cell class={name}>{content}</span>" for name, content in cells)
-        full = self._full(example, opened) if opened is not None and is_open else ""
+        full = self._full(open_one, opened) if open_one and opened else ""
         return f"<div class=row role=row{self.attributes(example)}>{row}</div>{full}"
 
     def _window(self, example: Example) -> tuple[str, str]:
@@ -135,13 +135,13 @@ class ExamplesHtml:
             else f"→ <q>{escape(self._texts.one(token))}</q>"
         )
 
-    def _from(self, example: Example, *, is_open: bool) -> str:
+    def _from(self, example: Example, open_one: Example | None) -> str:
         twins = ""
         if example.twins:
             others = "; ".join(f"text {count(each.text)}: {number(each.value)}" for each in example.twins)
             twins = f'<span class="twins" title="nearly identical: {escape(others)}">×{len(example.twins) + 1}</span> '
         shown = twins + self.source(example, self._sources.get(example.text, Source()))
-        return shown + (self.button(example, is_open=is_open) if self._openable else "")
+        return shown + (self.button(open_one or example, is_open=open_one is not None) if self._openable else "")
 
     def source(self, example: Example, source: Source) -> str:
         """Where its text comes from, in full where one hovers."""

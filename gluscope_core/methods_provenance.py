@@ -26,6 +26,31 @@ def provenance(manifest: Manifest) -> list[tuple[str, str]]:
     ]
 
 
+def counted(manifest: Manifest) -> str | None:
+    """The denominator of frequencies, in words; None where it is not known."""
+    texts, run = manifest.texts, manifest.run
+    if not texts or not run:
+        return None
+    first = "position 0" if run.skip_first == 1 else f"positions 0 to {run.skip_first - 1}"
+    skipped = f", {first} of each left out" if run.skip_first else ""
+    return f"{run.counted_tokens:,} tokens of {texts.texts:,} texts{skipped}"
+
+
+def counted_on(manifest: Manifest) -> str:
+    """In a line: what a neuron's figures were counted on, and of which model they are."""
+    texts, model = manifest.texts, manifest.model
+    parts = [f"Counted on {words}" if (words := counted(manifest)) else None]
+    parts += [f"texts {texts.id}{_at(texts.revision)}", texts.bos_policy] if texts else []
+    parts += ["activations by the original program"] if manifest.imported else []
+    parts += [f"model {model.id}{_at(model.revision)}"]
+    parts += [f"dequantised from {model.quantisation}"] if model.quantisation else []
+    return " · ".join(part for part in parts if part)
+
+
+def _at(revision: str | None) -> str:
+    return f" at {revision[:10]}" if revision else ""
+
+
 def _of_environment(made: EnvironmentRecord) -> list[tuple[str, str]]:
     return [
         ("software", f"GLUScope {made.gluscope}, Python {made.python}, PyTorch {made.torch}"),

@@ -29,7 +29,7 @@ def neuron_json(
         "sign_convention": view.convention.value,
         "coordinates": manifest.coordinates.value,
         "figures": dict(view.row),
-        "examples": [_example(each, texts) for each in examples],
+        "examples": _examples(view, examples, texts),
         "tokens": _records(weights.tokens, texts) if weights else [],
         "related": _records(weights.related, None) if weights else [],
     }
@@ -40,14 +40,18 @@ def figures_csv(row: Mapping[str, Any]) -> bytes:
     return csv_bytes(pd.DataFrame([row]))
 
 
-def examples_csv(examples: list[Example], texts: TokenTexts | None) -> bytes:
+def examples_csv(view: NeuronView, examples: list[Example], texts: TokenTexts | None) -> bytes:
     """One line per example; a token's text is that of the model, not as it is shown."""
     rows = []
-    for each in examples:
-        flat = _example(each, texts)
+    for each, flat in zip(examples, _examples(view, examples, texts), strict=True):
         window = flat.pop("window", None)
         rows.append({**flat, "window": texts.plain(each.tokens) if texts and window else None})
     return csv_bytes(pd.DataFrame(rows))
+
+
+def _examples(view: NeuronView, examples: list[Example], texts: TokenTexts | None) -> list[dict[str, Any]]:
+    sources = view.sources(examples)
+    return [{"source": sources[each.text].full or None, **_example(each, texts)} for each in examples]
 
 
 def _example(example: Example, texts: TokenTexts | None) -> dict[str, Any]:

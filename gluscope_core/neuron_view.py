@@ -1,6 +1,5 @@
 """One neuron as a page shows it: read from a dataset, in the sign convention that was asked for."""
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +76,7 @@ class NeuronView:
         return ids if isinstance(ids, list) else [], string if isinstance(string, str) else ""
 
     def sources(self, examples: list[Example]) -> dict[int, Source]:
-        return {example.text: self.source(example.text) for example in examples}
+        return {text: self.source(text) for text in dict.fromkeys(example.text for example in examples)}
 
 
 def flips_are_known(manifest: Manifest) -> bool:
@@ -92,13 +91,6 @@ def conventions(dataset: Dataset) -> tuple[SignConvention, ...]:
     if not flips_are_known(dataset.manifest):
         return (own,)
     return own, SignConvention.RAW if own is SignConvention.ALIGNED else SignConvention.ALIGNED
-
-
-def random_neuron(manifest: Manifest) -> NeuronId:
-    """Any that the dataset has."""
-    if manifest.some_neurons is not None:
-        return random.choice(manifest.some_neurons)  # noqa: S311
-    return NeuronId(random.choice(manifest.layers), random.randrange(manifest.model.d_mlp))  # noqa: S311
 
 
 def how_to_get_weights(manifest: Manifest) -> str:

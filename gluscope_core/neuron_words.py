@@ -7,7 +7,7 @@ from html import escape
 from gluscope_core.examples_view import Kind
 from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_view import NeuronView, how_to_get_weights
-from gluscope_core.schema import TEXTS_TABLE
+from gluscope_core.schema import SAMPLES_TABLE, TEXTS_TABLE
 from gluscope_core.vocabulary import Case, ImportSource, SignConvention, freq_column
 from gluscope_core.windows_words import how_to_compute
 
@@ -36,8 +36,12 @@ def as_recorded(manifest: Manifest) -> str | None:
 
 
 def no_samples(view: NeuronView) -> str:
-    imported = view.dataset.manifest.imported
-    why = "The original program sampled no tokens" if imported else "No tokens were sampled (`--samples 0`)"
+    if view.dataset.manifest.imported:
+        why = "The original program sampled no tokens"
+    elif view.dataset.has(SAMPLES_TABLE.name):
+        why = "Sampled tokens are kept of some neurons only, this one not among them"
+    else:
+        why = "No tokens were sampled (`--samples 0`)"
     return f"{why}, so there is no density to show."
 
 

@@ -7,7 +7,7 @@ from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
 from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vega import COLUMNS_OF_KINDS
+from gluscope_core.vega import COLUMNS_OF_KINDS, LABEL_COLOUR
 from gluscope_core.vocabulary import CASES, IOClass, freq_column
 
 _HEIGHT = 260
@@ -46,12 +46,12 @@ def cases_chart(found: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     band = base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
     line = base.mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18)).encode(y=y)
     last = pd.DataFrame(found.query("layer == layer.max()"))
-    label = (
-        alt.Chart(_apart(last))
-        .mark_text(align="left", dx=8, fontSize=12)
-        .encode(x="layer:Q", y="place:Q", text="case:N", color=colour)
+    ends = alt.Chart(_apart(last)).encode(x="layer:Q", y="place:Q")
+    key = ends.mark_square(size=70, xOffset=13).encode(color=colour)  # names in these colours could not be read
+    label = ends.mark_text(align="left", dx=21, fontSize=12, color=alt.ExprRef(LABEL_COLOUR["expr"])).encode(
+        text="case:N"
     )
-    return alt.layer(band, line, label).properties(height=_HEIGHT, padding={"right": 70})
+    return alt.layer(band, line, key, label).properties(height=_HEIGHT, padding={"right": 84})
 
 
 def _apart(last: pd.DataFrame) -> pd.DataFrame:

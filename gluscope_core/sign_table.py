@@ -8,6 +8,7 @@ from typing import Any
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.formats import NOTHING, count, exact, number, percent
 from gluscope_core.formats import error as standard_error
+from gluscope_core.hover_words import explain_case
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.vocabulary import (
     CASES,
@@ -147,10 +148,10 @@ def coarse_figures(row: Mapping[str, Any]) -> list[Line]:
         "x_in > 0": lambda case: case.in_sign > 0,
         "post > 0": lambda case: case.gate_sign == case.in_sign,
     }
-    lines = []
-    for name, holds in sums.items():
-        share = sum(row[freq_column(case)] or 0.0 for case in CASES if holds(case))
-        lines.append(Line("", name, (Cell(percent(share), exact(share)),), "share of the counted tokens"))
+    lines = [
+        Line("", name, (_sum(row, [case for case in CASES if holds(case)]),), "share of the counted tokens")
+        for name, holds in sums.items()
+    ]
     gain, effective = row[NeuronColumn.MEAN_GAIN], row[NeuronColumn.EFFECTIVE_IO]
     if gain is not None:
         lines.append(Line("", "mean gain", (Cell(number(gain), exact(gain)),), "E[post · x_in] / E[x_in²]"))
@@ -163,9 +164,24 @@ def coarse_figures(row: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
+def _sum(row: Mapping[str, Any], cases: list[Case]) -> Cell:
+    """Two cases of a neuron are not independent, and their covariance is not recorded."""
+    share = sum(row[freq_column(case)] or 0.0 for case in cases)
+    errors = [row[freq_se_column(case)] for case in cases]
+    if any(error is None for error in errors):
+        return Cell(percent(share), exact(share))
+    most = sum(errors)
+    full = f"{exact(share)} ± at most {exact(most)} (standard error: not above the sum of those of its cases)"
+    return Cell(f"{percent(share)} ±\u00a0at most\u00a0{standard_error(most)}", full)
+
+
 def table_html(row: Mapping[str, Any]) -> str:
     """Both, as HTML; figures in full where one hovers."""
-    heads = "".join(f'<th scope="col" style="--case:{CASE_COLOURS[case]}">{escape(case.label)}</th>' for case in CASES)
+    heads = "".join(
+        f'<th scope="col" style="--case:{CASE_COLOURS[case]}" title="{escape(explain_case(case))}">'
+        f"{escape(case.label)}</th>"
+        for case in CASES
+    )
     lines = table_lines(row)
     body = "".join(_line_html(line, lines[at - 1].group if at else None) for at, line in enumerate(lines))
     coarse = "".join(

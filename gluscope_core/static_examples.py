@@ -20,7 +20,7 @@ from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity, freq_col
 
 _KEPT = (Quantity.GATE, Quantity.IN, Quantity.ACT)
 """post is the product of the last two."""
-_RANDOM = "a uniform choice of the case's tokens, by |post|; before each the share of the case that it exceeds"
+_RANDOM = "a uniform choice of the case's tokens; before each the share of the case that its |post| exceeds"
 
 _SAME_ORDER = "Where gate is positive, act orders as gate does: the examples by act are those by gate."
 
@@ -37,7 +37,7 @@ class _Tab:
 
 _TABS = (
     *(_Tab(quantity.label, quantity.label, quantity, Kind.TOP) for quantity in QUANTITIES),
-    _Tab("random", "random", Quantity.POST, Kind.MID),
+    _Tab("random", "random", Quantity.POST, Kind.RANDOM),
 )
 _COLOUR = "{{background:color-mix(in srgb,var(--{}) calc(var(--a)*.58%),transparent)}}"
 EXAMPLES_CSS = "\n".join(
@@ -178,7 +178,7 @@ def _panel(page: _Everything, case: Case, tab: _Tab) -> str:
 
 def _listing(page: _Everything, chosen: list[Example], tab: _Tab) -> Iterator[str]:
     colouring = Colouring(tab.quantity, page.lists.bound(tab.quantity))
-    if tab.kind is Kind.MID:
+    if tab.kind is Kind.RANDOM:
         yield f'<p class="name">{_RANDOM}</p>'
     if page.lists.has_windows:
         yield (

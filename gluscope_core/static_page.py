@@ -149,7 +149,8 @@ def _statistics(view: NeuronView) -> str:
 
 
 def _density(view: NeuronView) -> str:
-    return chart_svg(density_chart(view.samples()), 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
+    chart = density_chart(view.samples(), view.row)
+    return chart_svg(chart, 440, f"x_gate against x_in of neuron {view.id} at sampled tokens")
 
 
 def _tokens(view: NeuronView, texts: TokenTexts) -> str:

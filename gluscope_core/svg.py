@@ -53,6 +53,44 @@ class _Axis:
 def chart_svg(chart: Any, width: int, label: str) -> str:
     """A figure with its title. `chart` is Vega-Lite, or an Altair chart that becomes it."""
     spec = _plain(chart)
+    title, *subtitle = _titles(spec)
+    caption = f"<b>{escape(title)}</b> <small>{escape('; '.join(subtitle))}</small>"
+    return (
+        f'<figure><figcaption>{caption}</figcaption><svg viewBox="0 0 {width} {spec["height"]}" role="img" '
+        f'aria-label="{escape(label)}">{_drawing(spec, width)}</svg></figure>'
+    )
+
+
+def chart_file(chart: Any, width: int, label: str) -> bytes:
+    """The same as a file of its own, black on white, its title in the picture."""
+    spec = _plain(chart)
+    lines = _titles(spec)
+    above, around = _TITLE_LINE * len(lines) + _TITLE_LINE // 2, _TITLE_LINE
+    across, down = width + 2 * around, spec["height"] + above + 2 * around
+    titles = "".join(
+        f'<text y="{_TITLE_LINE * (at + 0.8):.1f}"{_BOLD * (at == 0)}>{escape(line)}</text>'
+        for at, line in enumerate(lines)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {across} {down}" width="{across}" height="{down}" '
+        f'role="img" aria-label="{escape(label)}"><style>{_FILE_STYLE}</style>'
+        f'<rect width="{across}" height="{down}" fill="#fff"/><g transform="translate({around} {around})">{titles}'
+        f'<g transform="translate(0 {above})">{_drawing(spec, width)}</g></g></svg>\n'
+    ).encode()
+
+
+_TITLE_LINE, _BOLD = 17, ' font-weight="600"'
+_FILE_STYLE = (
+    "svg{color:#3c4249;font:12px system-ui,sans-serif;font-variant-numeric:tabular-nums}"
+    "text{fill:currentColor}path{fill:none}.points{stroke-linecap:round}"
+)
+
+
+def _titles(spec: Spec) -> list[str]:
+    return [spec["title"]["text"], *spec["title"]["subtitle"]]
+
+
+def _drawing(spec: Spec, width: int) -> str:
     layers, height = spec["layer"], spec["height"]
     drawn = any(_is_drawn(each) for each in layers)
     left, below = (_LEFT, _BELOW) if drawn else (_AROUND, _AROUND)
@@ -60,12 +98,7 @@ def chart_svg(chart: Any, width: int, label: str) -> str:
     up = _Axis.of(layers, "y", height - below, _AROUND)
     body = "".join(mark for layer in layers for mark in _layer(layer, across, up))
     axes = "".join((*_axis_below(across, up), *_axis_left(across, up))) if drawn else ""
-    title = spec["title"]
-    caption = f"<b>{escape(title['text'])}</b> <small>{escape(title['subtitle'])}</small>"
-    return (
-        f'<figure><figcaption>{caption}</figcaption><svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(label)}">{axes}{body}</svg></figure>'
-    )
+    return axes + body
 
 
 def _plain(chart: Any) -> dict[str, Any]:
@@ -86,7 +119,6 @@ def _is_drawn(layer: Spec) -> bool:
 def _layer(layer: Spec, across: _Axis, up: _Axis) -> Iterator[str]:
     rows, mark, encoding = layer["data"]["values"], layer["mark"], layer["encoding"]
     fill = {row_at: _colour(encoding.get("color"), mark, row) for row_at, row in enumerate(rows)}
-    opacity = f' opacity="{mark["opacity"]}"' if "opacity" in mark else ""
     if mark["type"] == "circle":
         yield from _points(rows, fill, layer, across, up)
         return
@@ -98,7 +130,7 @@ def _layer(layer: Spec, across: _Axis, up: _Axis) -> Iterator[str]:
         }
         if mark["type"] == "rect":
             told = _told(encoding, row) if len(rows) < _MANY else ""
-            yield f'<rect {_box(places)} fill="{fill[at]}"{opacity}>{told}</rect>'
+            yield f'<rect {_box(places)} fill="{fill[at]}"{_opacity(layer, row)}>{told}</rect>'
         elif mark["type"] == "rule":
             yield f'<path d="{_line(places, across, up)}" stroke="{fill[at]}"/>'
         else:
@@ -127,9 +159,17 @@ def _points(rows: Sequence[Spec], fill: Mapping[int, str], layer: Spec, across: 
         yield f'<g class="points" stroke="{colour}" stroke-width="{size:.2f}" stroke-opacity="{opacity}">{paths}</g>'
 
 
+def _opacity(layer: Spec, row: Spec) -> str:
+    """Of a mark, or of all its layer's."""
+    encoding, mark = layer["encoding"], layer["mark"]
+    opacity = row[encoding["opacity"]["field"]] if "opacity" in encoding else mark.get("opacity")
+    return "" if opacity is None else f' opacity="{opacity:.2g}"'
+
+
 def _colour(encoding: Spec | None, mark: Spec, row: Spec) -> str:
     if encoding is None:
-        return mark.get("color", "currentColor")
+        colour = mark.get("color")
+        return colour if isinstance(colour, str) else "currentColor"  # else it depends on the page's background
     scale = dict(zip(encoding["scale"]["domain"], encoding["scale"]["range"], strict=True))
     return scale.get(row[encoding["field"]], "currentColor")
 

@@ -11,8 +11,9 @@ from gluscope_core.schema import LAYER
 from gluscope_core.vocabulary import IOClass
 
 Spec = dict[str, Any]
-LABEL_COLOUR = "#858c95"
-"""Of text within a chart, readable on light and dark."""
+LABEL_ON_LIGHT, LABEL_ON_DARK = "#565d66", "#aab1ba"
+LABEL_COLOUR: Spec = {"expr": f"luminance(background) > 0.18 ? '{LABEL_ON_LIGHT}' : '{LABEL_ON_DARK}'"}
+"""Of text within a chart: no one colour is readable on both themes, and Vega knows the background that it draws on."""
 ATYPICAL = "atypical "
 COLUMNS_OF_KINDS = {"expr": "width < 330 ? 1 : 3"}
 """Of a legend of classes, which is cut off where three do not fit."""

@@ -28,6 +28,12 @@ function listen(root) {
   root.addEventListener("keydown", (event) => moveAmongTokens(root, event))
 }
 
+// Who chose with a pointer goes on with the page's arrow keys; who chose by keyboard, within the switch.
+document.addEventListener("click", (event) => {
+  if (!event.detail || !event.target.closest?.('[data-testid="stButtonGroup"]')) return
+  setTimeout(() => document.activeElement?.closest('[data-testid="stButtonGroup"]') && document.activeElement.blur())
+}, true) // the switch lets no click through
+
 function act(event, setTriggerValue) {
   const target = event.target.closest("[data-neuron], [data-open], [data-copy], [data-go]")
   if (!target || event.ctrlKey || event.metaKey || event.shiftKey) return
@@ -48,12 +54,21 @@ function follow(address) {
 async function copyAddress(button) {
   const label = button.textContent
   try {
-    await navigator.clipboard.writeText(location.href)
+    await navigator.clipboard.writeText(addressWith(button.dataset.copy))
     button.textContent = "copied"
   } catch {
     button.textContent = "copy it from the address bar"
   }
   setTimeout(() => { button.textContent = label }, 1500)
+}
+
+// The page's own, and of the parameters given those that it leaves out, such as a dataset that is shown by default.
+function addressWith(parameters) {
+  const address = new URL(location.href)
+  for (const [key, value] of new URLSearchParams(parameters)) {
+    if (!address.searchParams.has(key)) address.searchParams.set(key, value)
+  }
+  return address.href
 }
 
 function newTip() {

@@ -76,15 +76,11 @@ def expected_by_chance(manifest: Manifest, relation: Relation, layer: int) -> fl
     return expected_largest_cosine(dimension, candidates, either_sign=relation is not Relation.NEAR_GATE)
 
 
-def dashboard_link(neuron: NeuronId) -> str:
-    return f'<a href="?neuron={neuron}" data-neuron="{neuron}">{neuron}</a>'
-
-
 def related_html(
     related: pd.DataFrame,
     manifest: Manifest,
     layer: int,
-    link: Callable[[NeuronId], str] = dashboard_link,
+    link: Callable[[NeuronId], str],
     compare: Callable[[NeuronId], str] | None = None,
 ) -> str:
     """Neighbours and links, each a link to the neuron's page, and to where `compare` says that both can be seen."""

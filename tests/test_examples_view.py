@@ -15,6 +15,7 @@ from gluscope_core.examples_view import (
     collapse,
     fired_on,
     nearly_identical,
+    unknown_in_address,
 )
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, Quantity
@@ -35,6 +36,15 @@ def test_the_address():
     assert Choice.parse("<b>", "", "?") == Choice()
 
 
+def test_what_an_address_says_that_is_not_known_is_told():
+    assert unknown_in_address("gate-_in ", "hook_pre", None) == ""
+    assert unknown_in_address(None, "", None) == ""
+    assert unknown_in_address("pn", "speed", "best") == (
+        "`quantity=speed` is not known: here is post instead. `list=best` is not known: here is top instead."
+    )
+    assert unknown_in_address("x" * 90, None, None) == (f"`case={'x' * 60}` is not known: here is gate+ in+ instead.")
+
+
 def test_every_case_and_quantity_is_there_and_in_order(lists):
     for case in CASES:
         for quantity in QUANTITIES:
@@ -51,12 +61,39 @@ def test_values_are_those_of_the_window(lists):
             assert each.activations[quantity][each.at] == pytest.approx(each.value, rel=5e-3, abs=1e-3)
 
 
-def test_mid_range_is_the_random_choice_by_strength(lists):
+def test_a_random_choice_is_shown_as_drawn_with_the_share_of_the_case_that_each_exceeds(lists):
     random = lists.chosen(Choice(kind=Kind.RANDOM))
-    mid = lists.chosen(Choice(kind=Kind.MID))
-    assert {each.place for each in mid} == {each.place for each in random}
-    assert [abs(each.value) for each in mid] == sorted((abs(each.value) for each in mid), reverse=True)
-    assert [each.share for each in mid] == sorted((each.share for each in mid), reverse=True)
+    by_strength = sorted(random, key=lambda each: abs(each.value))
+    assert [each.rank for each in random] == list(range(len(random)))
+    assert [each.share for each in by_strength] == pytest.approx([1 / 6, 3 / 6, 5 / 6])
+
+
+def drawn(posts: list[float]) -> Examples:
+    frame = pd.DataFrame({"rank": range(len(posts)), "value": posts, "case": CASES[0].column, "quantity": None})
+    return Examples(frame.assign(text=range(len(posts)), position=0), activation("silu"))
+
+
+def test_mid_range_is_the_upper_half_of_the_random_choice_strongest_first():
+    posts = list(np.random.default_rng(2).permutation(np.arange(1.0, 17)))
+    mid = drawn(posts).chosen(Choice(kind=Kind.MID))
+    assert [each.value for each in mid] == [16, 15, 14, 13, 12, 11, 10, 9]
+    assert [each.share for each in mid] == pytest.approx([(rank + 0.5) / 16 for rank in range(15, 7, -1)])
+
+
+def test_mid_range_of_many_is_some_of_them_from_the_strongest_to_the_typical():
+    mid = drawn(list(np.arange(1.0, 201))).chosen(Choice(kind=Kind.MID))
+    assert len(mid) == 16
+    assert (mid[0].value, mid[-1].value) == (200, 101)
+    assert -np.diff([each.value for each in mid]) == pytest.approx(99 / 15, abs=1)
+
+
+def test_mid_range_of_one_is_that_one():
+    assert [each.value for each in drawn([3.0]).chosen(Choice(kind=Kind.MID))] == [3.0]
+
+
+def test_places_of_any_list_are_known(lists):
+    assert lists.has_place(lists.chosen(Choice(CASES[3], Quantity.GATE))[0].place)
+    assert not lists.has_place("9.9.9")
 
 
 @pytest.mark.parametrize(("kind", "sign"), [(Kind.POSITIVE, 1), (Kind.NEGATIVE, -1)])

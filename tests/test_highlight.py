@@ -1,9 +1,8 @@
 """Examples as HTML: hostile tokens stay text, colours stay readable, sizes stay small."""
 
 import re
-import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from gluscope_core.provenance import Source, read_source
 from gluscope_core.token_text import TokenTexts
 from gluscope_core.vocabulary import Case, Matrix, Quantity
 from gluscope_core.weight_lists import token_lists_html
+from tests.contrast import READABLE, ROOT, THEMES, contrast, mixed, rgb
 
-ROOT = Path(__file__).parent.parent
 HOSTILE = [
     "<script>alert(1)</script>",
     "</td></span>",
@@ -148,6 +147,15 @@ def test_twins_and_the_end():
     assert "end" in read(html)
 
 
+def test_the_text_of_a_twin_is_opened_in_the_row_that_stands_for_it():
+    one = replace(example(3, 2), text=5).with_twin(replace(example(3, 1), text=6))
+    writer = ExamplesHtml(vocabulary(list("abc")), Colouring(Quantity.POST, 2.0), {})
+    html = writer.listing([one], Opened("6.1", [0, 1, 2, 0]))
+    assert read(html).endswith("abca")
+    assert 'data-open="6.1" aria-expanded="true"' in html
+    assert 'data-open="5.2" aria-expanded="false"' in writer.listing([one], Opened("7.1", [0]))
+
+
 def test_sources():
     assert read_source(None) == Source()
     assert read_source("books/1").short == "books/1"
@@ -157,25 +165,19 @@ def test_sources():
     assert read_source('{"metadata": 3}').short == ""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
 @pytest.mark.parametrize("hue", [POSITIVE, NEGATIVE])
 def test_text_on_the_strongest_colour_is_readable(theme, hue):
-    themes = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
     css = (ROOT / "gluscope_core" / "view.css").read_text()
     assert hue in css
-    shares = {float(share) for share in re.findall(r"calc\(var\(--a\) \* (\.\d+)%\)", css)}
-    [share] = shares
-    page, text = rgb(themes[theme]["backgroundColor"]), rgb(themes[theme]["textColor"])
-    mixed = [share * over + (1 - share) * under for over, under in zip(rgb(hue), page, strict=True)]
-    lighter, darker = sorted((luminance(mixed), luminance(text)), reverse=True)
-    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+    [share] = {float(share) for share in re.findall(r"calc\(var\(--a\) \* (\.\d+)%\)", css)}
+    coloured = mixed(hue, theme["backgroundColor"], share)
+    assert contrast(coloured, rgb(theme["textColor"])) >= READABLE
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-def luminance(colour) -> float:
-    parts = [each / 255 for each in colour]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_lesser_text_is_readable(theme):
+    css = (ROOT / "gluscope_core" / "view.css").read_text()
+    share = int(re.search(r"--soft: color-mix\(in srgb, var\(--text\) (\d+)%", css)[1]) / 100
+    page = theme["backgroundColor"]
+    assert contrast(mixed(theme["textColor"], page, share), rgb(page)) >= READABLE

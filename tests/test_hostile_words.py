@@ -132,7 +132,7 @@ def test_pages_and_exports_of_a_poisoned_dataset(poisoned, how_many, record_prop
         found = view.examples().all()
         exported = json.loads(neuron_json(view, found, view.weights(), texts))
         assert exported["model"] == dataset.manifest.model.id
-        rows = list(csv.reader(io.StringIO(examples_csv(found, texts).decode(), newline="")))
+        rows = list(csv.reader(io.StringIO(examples_csv(view, found, texts).decode(), newline="")))
         assert len(rows) == len(found) + 1
         text_columns = [rows[0].index(name) for name in ("token", "next_token", "window")]
         assert not any(row[column][:1] in ("=", "@", "+", "-", "\t") for row in rows[1:] for column in text_columns)

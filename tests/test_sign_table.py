@@ -88,8 +88,23 @@ def test_shares_and_coarse_sums():
     assert sums[1].gain == pytest.approx(0.02 / 0.05)
     assert cells(row, "share", "of Σ|post|")[1] == "67.70\u202f%"
     coarse = {line.name: line.cells[0].text for line in coarse_figures(row)}
-    assert coarse["x_gate > 0"] == "82.37\u202f%"
-    assert coarse["x_in > 0"] == "14.96\u202f%"
+    assert coarse["x_gate > 0"].startswith("82.37\u202f%")
+    assert coarse["x_in > 0"].startswith("14.96\u202f%")
+
+
+def test_the_error_of_a_sum_is_bounded_by_the_sum_of_errors():
+    row = paper_row() | {
+        freq_se_column(case): error for case, error in zip(CASES, (0.003, 0.004, 0.01, 0.02), strict=True)
+    }
+    cell = coarse_figures(row)[0].cells[0]
+    assert cell.text == "82.37\u202f% ±\u00a0at most\u00a00.7"
+    assert "± at most 0.007 (" in cell.full
+    without = row | {freq_se_column(CASES[1]): None}
+    assert coarse_figures(without)[0].cells[0].text == "82.37\u202f%"
+
+
+def test_cases_are_explained_where_one_hovers():
+    assert 'title="tokens at which x_gate &gt; 0 and x_in &lt; 0">gate+ in−</th>' in table_html(paper_row())
 
 
 def test_a_case_that_never_occurs():

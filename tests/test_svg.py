@@ -9,10 +9,11 @@ import pytest
 
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.palette import CASE_COLOURS
-from gluscope_core.svg import chart_svg
+from gluscope_core.svg import chart_file, chart_svg
 from gluscope_core.vocabulary import CASES, freq_column
 
 SHARES = (0.5, 0.3, 0.0, 0.2)
+ROW = {freq_column(case): share for case, share in zip(CASES, SHARES, strict=True)}
 
 
 def drawn(chart, width: int = 300) -> ET.Element:
@@ -27,8 +28,7 @@ def samples(count: int = 300) -> pd.DataFrame:
 
 
 def test_areas_are_shares_and_lie_in_their_quadrants():
-    row = {freq_column(case): share for case, share in zip(CASES, SHARES, strict=True)}
-    svg = drawn(frequency_chart(row))
+    svg = drawn(frequency_chart(ROW))
     rects = {rect.get("fill"): rect for rect in svg.iter("rect")}
     middle_x, middle_y = 150, 175
     size = {name: float(rects[CASE_COLOURS[CASES[0]]].get(name)) for name in ("width", "height")}
@@ -44,11 +44,11 @@ def test_areas_are_shares_and_lie_in_their_quadrants():
     assert svg.get("aria-label") == 'a "label" & <more>'
 
 
-def test_every_sample_is_a_point_at_its_place():
-    frame = samples()
+def test_every_sample_that_is_alone_is_a_point_at_its_place():
+    frame = samples(40)
     frame.loc[7, "gate"] = np.inf
     frame.loc[8, "in"] = 0.0
-    svg = drawn(density_chart(frame), 440)
+    svg = drawn(density_chart(frame, ROW), 440)
     groups = [each for each in svg.iter("g") if each.get("class") == "points"]
     paths = "".join(path.get("d") for group in groups for path in group)
     found = np.array(re.findall(r"M([-0-9.]+) ([-0-9.]+)h0", paths), float)
@@ -66,7 +66,7 @@ def test_every_sample_is_a_point_at_its_place():
 
 
 def test_axes_have_round_figures_where_they_belong():
-    svg = drawn(density_chart(samples()), 440)
+    svg = drawn(density_chart(samples(), ROW), 440)
     ticks = [text for text in svg.iter("text") if re.fullmatch(r"−?[0-9.]+", text.text or "")]
     across = {float(t.text.replace("−", "-")): float(t.get("x")) for t in ticks if t.get("text-anchor") == "middle"}
     assert 4 <= len(across) <= 9
@@ -78,5 +78,25 @@ def test_axes_have_round_figures_where_they_belong():
     assert {"x_gate", "x_in"} <= {text.text for text in svg.iter("text")}
 
 
+def test_where_many_samples_lie_close_they_are_cells_of_their_shade():
+    chart = density_chart(samples(2000), ROW)
+    cells = [row for layer in chart["layer"] for row in layer["data"]["values"] if "shade" in row]
+    svg = drawn(chart, 440)
+    shades = [rect.get("opacity") for rect in svg.iter("rect") if rect.get("fill") in CASE_COLOURS.values()]
+    assert shades == [f"{cell['shade']:.2g}" for cell in cells]
+    assert len(set(shades)) > 3
+
+
+def test_a_file_of_its_own():
+    svg = ET.fromstring(chart_file(density_chart(samples(), ROW), 440, "what is shown"))
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert float(svg.get("width")) > 440
+    said = "".join(svg.itertext())
+    assert "Joint density of x_gate and x_in" in said
+    assert "300 tokens drawn at random" in said
+    assert "never" in said
+    assert len(list(svg.iter("{http://www.w3.org/2000/svg}path"))) > 20
+
+
 def test_nothing_sampled():
-    assert drawn(density_chart(samples(0))).tag == "svg"
+    assert drawn(density_chart(samples(0), ROW)).tag == "svg"

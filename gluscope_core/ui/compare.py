@@ -183,7 +183,7 @@ def _planes(views: Pair) -> None:
         with slots[2 * place]:
             st.markdown(f"**{view.id}**")
             if isinstance(samples, pd.DataFrame):
-                chart = density_chart(samples, extent)
+                chart = density_chart(samples, view.row, extent)
                 st.vega_lite_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
             else:
                 st.caption(samples)

@@ -4,6 +4,8 @@ from html import escape
 
 import streamlit as st
 
+from gluscope_core.address_words import quoted
+from gluscope_core.errors import NotComputed
 from gluscope_core.examples_view import (
     SHOWN_FOUND,
     Choice,
@@ -13,25 +15,32 @@ from gluscope_core.examples_view import (
     came_next,
     collapse,
     fired_on,
+    unknown_in_address,
 )
 from gluscope_core.formats import percent
 from gluscope_core.highlight import Colouring, ExamplesHtml, Opened, counts_html, legend_html
+from gluscope_core.markdown import escaped
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.neuron_words import no_examples, no_windows
 from gluscope_core.palette import CASE_COLOURS
 from gluscope_core.schema import TEXTS_TABLE, VOCAB_TABLE
 from gluscope_core.sign_table import has_statistics
+from gluscope_core.some_examples import nearest_with_examples, some_only
 from gluscope_core.token_text import TokenTexts
-from gluscope_core.ui.neuron import token_texts, where_data_would_be
+from gluscope_core.ui.neuron import same_page, token_texts, where_data_would_be
 from gluscope_core.ui.state import OPENED, choose, search, switch, write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, QUANTITIES, Case, freq_column
+from gluscope_core.windows_words import how_to_compute_lists, how_to_open
 
 CASE, QUANTITY, KIND, EVERY, FIND = "case", "quantity", "list", "all", "find"
 _EXPLANATIONS = {
     Kind.TOP: "",
-    Kind.MID: "A uniform choice of the case's tokens, by |post|; before each the share of the case that it exceeds.",
-    Kind.RANDOM: "A uniform choice of the case's tokens.",
+    Kind.MID: "Between the typical and the strongest: of a uniform choice of the case's tokens those whose |post| "
+    "exceeds half of the case or more. Before each the share that it exceeds, as far as so few tell: the strongest few "
+    "percent are at the top only.",
+    Kind.RANDOM: "A uniform choice of the case's tokens, as they were drawn; before each the share of the case that "
+    "its |post| exceeds, as far as so few tell.",
     Kind.POSITIVE: "The strongest positive post, whichever case it comes from.",
     Kind.NEGATIVE: "The strongest negative post, whichever case it comes from.",
 }
@@ -57,17 +66,37 @@ def examples(view: NeuronView) -> None:
     if not has_statistics(view.row):
         st.caption("None: the dataset says nothing of activations.")
         return
-    with st.container(gap="small"):
+    with st.container(gap="small"), where_data_would_be():
+        try:
+            lists = view.examples()
+        except NotComputed:
+            _none_kept(view)
+            return
         choice = _chosen(view)
-        found = search(FIND, "Search in all of this neuron's examples")
-        with where_data_would_be():
-            _show(view, choice, view.examples(), found)
+        _show(view, choice, lists, search(FIND, "Search in all of this neuron's examples"))
+
+
+def _none_kept(view: NeuronView) -> None:
+    """How to compute them, and neurons nearby that have some."""
+    manifest, some = view.dataset.manifest, some_only(view.dataset)
+    kept = f"of {some[1]:,} of its {manifest.neuron_count:,} neurons" if some else "of some neurons only"
+    commands = ", then ".join(f"<code>{escape(each)}</code>" for each in how_to_compute_lists(view))
+    links = (
+        f'<a href="{escape(same_page(each))}" data-go>{each}</a>'
+        for each in nearest_with_examples(view.dataset, view.id)
+    )
+    show_html(
+        f'<p class="explanation">None here: the dataset keeps examples {kept}. Nearest: {" · ".join(links)}.<br>'
+        f"Of layer {view.id.layer} they are computed by {commands}, with {escape(manifest.model.id)} as the model; "
+        f"<code>{how_to_open('DIR')}</code> shows them.</p>",
+        "no_examples",
+    )
 
 
 def _chosen(view: NeuronView) -> Choice:
     """The switches, as the address has them."""
-    choice = Choice.parse(*(st.query_params.get(key) for key in (CASE, QUANTITY, KIND)))
-    default = Choice()
+    named = [st.query_params.get(key) for key in (CASE, QUANTITY, KIND)]
+    choice, default = Choice.parse(*named), Choice()
     case_labels = {case.code: f"{case.label} {_frequency(view, case)}" for case in CASES}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="switches"):
         choose(CASE, "Case", case_labels, choice.case.code, default.case.code, disabled=not choice.kind.of_one_case)
@@ -76,6 +105,8 @@ def _chosen(view: NeuronView) -> Choice:
         choose(KIND, "List", {kind.value: kind.label for kind in Kind}, choice.kind, default.kind)
         switch(EVERY, "colour all", "Colour tokens of every case, not only those of the example's")
     st.html(f"<style>{_STAYS_IN_REACH}{_case_colours()}</style>")
+    if unknown := unknown_in_address(*named):
+        st.caption(unknown)
     return choice
 
 
@@ -96,6 +127,8 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
         chosen, explanation = lists.chosen(choice), _EXPLANATIONS[choice.kind]
     if not lists.has_windows:
         st.info(no_windows(view))
+        if found:
+            st.caption(escaped(f"Until then they cannot be searched for “{found}”."))
     if not chosen:
         st.caption(_why_none(view, choice, found))
         return
@@ -104,8 +137,18 @@ def _show(view: NeuronView, choice: Choice, lists: Examples, found: str) -> None
     openable = view.dataset.has(TEXTS_TABLE.name)
     writer = ExamplesHtml(texts, colouring, view.sources(collapsed), openable=openable)
     across = bool(found) or not choice.kind.of_one_case
-    html = summary + writer.listing(collapsed, opened(view, collapsed), lists=across)
-    show_html(html, "examples", on_open=open_or_close)
+    whole = opened(view, collapsed)
+    if whole is None and (unknown := _unknown_place(lists)):
+        st.caption(unknown)
+    show_html(summary + writer.listing(collapsed, whole, lists=across), "examples", on_open=open_or_close)
+
+
+def _unknown_place(lists: Examples) -> str:
+    """Of a text that the address opens; one that is in another list than the one shown is no mistake."""
+    named = st.query_params.get(OPENED, "")
+    if not named or lists.has_place(named):
+        return ""
+    return f"{quoted(OPENED, named)} is not known: this neuron has no example there, so none is open."
 
 
 def _summary(chosen: list[Example], explanation: str, colouring: Colouring, texts: TokenTexts) -> str:
@@ -124,7 +167,7 @@ def _why_none(view: NeuronView, choice: Choice, found: str) -> str:
 
 def opened(view: NeuronView, shown: list[Example]) -> Opened | None:
     named = st.query_params.get(OPENED)
-    example = next((each for each in shown if each.place == named), None)
+    example = next((each for one in shown for each in (one, *one.twins) if each.place == named), None)
     if example is None:
         return None
     ids, string = view.whole_text(example.text)

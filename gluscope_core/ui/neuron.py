@@ -1,40 +1,44 @@
 """The parts of a neuron's page."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from gluscope_core.address_words import Named, not_known
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.cosines import ARBITRARY_SIGN, cosines_html, scores_html, sign_is_arbitrary, title_html
 from gluscope_core.dataset import Dataset
-from gluscope_core.errors import BadNeuronId, GluscopeError
+from gluscope_core.errors import BadNeuronId, GluscopeError, NotComputed
+from gluscope_core.examples_view import Example
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
+from gluscope_core.methods_provenance import counted_on
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
-from gluscope_core.neuron_view import (
-    NeuronView,
-    conventions,
-    how_to_get_weights,
-    neighbours_in_order,
-    random_neuron,
-)
+from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights, neighbours_in_order
 from gluscope_core.neuron_words import NO_STATISTICS, as_recorded, no_cosines, no_samples, signs_of_weights
 from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
+from gluscope_core.some_examples import random_neuron
+from gluscope_core.svg import chart_file
 from gluscope_core.token_text import TokenTexts
+from gluscope_core.ui.choice import permalink_state
 from gluscope_core.ui.page import NEURON, address, guard
-from gluscope_core.ui.state import choose, go_to
+from gluscope_core.ui.state import OPENED, choose, go_to
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
 from gluscope_core.weight_lists import related_html, token_lists_html
 
 SIGNS, MATRIX = "signs", "matrix"
 _ARROWS = {"Left": "Previous", "Right": "Next", "Up": "Layer up", "Down": "Layer down"}
+_DENSITY = "x_gate against x_in of neuron {} at sampled tokens"
+_FREQUENCIES = "How often neuron {} is in each of the four cases"
 
 
 @contextmanager
@@ -49,6 +53,12 @@ def where_data_would_be() -> Iterator[None]:
 def shown_convention(dataset: Dataset) -> SignConvention:
     named = st.query_params.get(SIGNS)
     return next((each for each in conventions(dataset) if each.value == named), conventions(dataset)[0])
+
+
+def same_page(neuron: NeuronId) -> str:
+    """Where a click on another neuron leads, for a new tab: all else that the address says stays."""
+    kept = {key: value for key, value in st.query_params.to_dict().items() if key != OPENED}
+    return f"?{urlencode(kept | address(neuron=str(neuron)))}"
 
 
 def token_texts(dataset: Dataset) -> TokenTexts:
@@ -71,7 +81,7 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
             st.button(
                 _ARROWS[key], key=f"go_{key}", shortcut=key, disabled=target is None, on_click=step, type="tertiary"
             )
-        st.button("Random", key="go_random", on_click=lambda: go(str(random_neuron(dataset.manifest))), type="tertiary")
+        st.button("Random", key="go_random", on_click=lambda: go(str(random_neuron(dataset))), type="tertiary")
         st.text_input(
             "Neuron",
             key="go_named",
@@ -81,9 +91,17 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
             on_change=_go_named,
         )
         names = {each.value: f"{each.value} signs" for each in conventions(dataset)}
-        choose(SIGNS, "Sign convention", names, shown_convention(dataset).value, next(iter(names)))
-        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+        shown = shown_convention(dataset).value
+        choose(SIGNS, "Sign convention", names, shown, next(iter(names)))
+        link = escape(urlencode(permalink_state(dataset)))
+        show_html(f'<button data-copy="{link}">copy link</button>', "copy", width="content")
+    _say_if_not_known(Named(SIGNS, st.query_params.get(SIGNS, ""), names, shown))
     return bar
+
+
+def _say_if_not_known(named: Named) -> None:
+    if unknown := not_known([named]):
+        st.caption(unknown)
 
 
 def _go_named() -> None:
@@ -104,6 +122,7 @@ def heading(view: NeuronView) -> None:
         st.caption(no_cosines(manifest))
     elif sign_is_arbitrary(view.row, manifest.model.d_model):
         st.caption(ARBITRARY_SIGN)
+    st.caption(escaped(counted_on(manifest)))
 
 
 def statistics(view: NeuronView) -> None:
@@ -112,14 +131,14 @@ def statistics(view: NeuronView) -> None:
     if not has_statistics(view.row):
         st.info(NO_STATISTICS)
         return
-    has_samples = view.dataset.has(SAMPLES_TABLE.name)
+    has_samples = _has_samples(view)
     *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
     for column in density:
         with column, where_data_would_be():
-            chart = density_chart(view.samples())
-            st.vega_lite_chart(chart, alt=f"x_gate against x_in of neuron {view.id} at sampled tokens")
+            chart = density_chart(view.samples(), view.row)
+            st.vega_lite_chart(chart, alt=_DENSITY.format(view.id))
     with frequency:
-        st.vega_lite_chart(frequency_chart(view.row), alt=f"How often neuron {view.id} is in each of the four cases")
+        st.vega_lite_chart(frequency_chart(view.row), alt=_FREQUENCIES.format(view.id))
         if not has_samples:
             st.caption(no_samples(view))
     with table:
@@ -129,15 +148,25 @@ def statistics(view: NeuronView) -> None:
             st.caption(said)
 
 
+def _has_samples(view: NeuronView) -> bool:
+    """Or ones that cannot be read, which is to be said in their place."""
+    if not view.dataset.has(SAMPLES_TABLE.name):
+        return False
+    with suppress(GluscopeError):
+        return view.dataset.has_row(SAMPLES_TABLE.name, view.id)
+    return True
+
+
 def vectors(view: NeuronView) -> None:
     st.subheader("Tokens that the vectors point to", anchor="tokens")
     if not view.dataset.has(WEIGHTS_TABLE.name):
         st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
-        named, manifest = st.query_params.get(MATRIX), view.dataset.manifest
+        named, manifest = st.query_params.get(MATRIX, ""), view.dataset.manifest
         matrix = Matrix(named) if named in set(MATRICES) else Matrix.UNEMBED
         choose(MATRIX, "Directions of tokens", {each.value: each.value for each in MATRICES}, matrix, Matrix.UNEMBED)
+        _say_if_not_known(Named(MATRIX, named, set(MATRICES), matrix))
         if said := signs_of_weights(manifest):
             st.caption(said)
         html = token_lists_html(view.weights().tokens, matrix, token_texts(view.dataset))
@@ -150,35 +179,59 @@ def related(view: NeuronView) -> None:
         st.caption(how_to_get_weights(view.dataset.manifest))
         return
     with where_data_would_be():
-        html = related_html(
-            view.weights().related, view.dataset.manifest, view.id.layer, compare=partial(_comparing, view.id)
-        )
+        found, layer = view.weights().related, view.id.layer
+        html = related_html(found, view.dataset.manifest, layer, _link, partial(_comparing, view.id))
         show_html(html, "related", on_neuron=go_to(NEURON))
+
+
+def _link(neuron: NeuronId) -> str:
+    return f'<a href="{escape(same_page(neuron))}" data-neuron="{neuron}">{neuron}</a>'
 
 
 def _comparing(neuron: NeuronId, other: NeuronId) -> str:
     return f"compare?{urlencode(address(a=str(neuron), b=str(other), signs=st.query_params.get(SIGNS)))}"
 
 
+@dataclass(frozen=True)
+class _Download:
+    name: str
+    ending: str
+    write: Callable[[NeuronView], bytes]
+
+
 def downloads(view: NeuronView) -> None:
     """Files are written when they are asked for."""
+    stem = f"{view.dataset.manifest.model.id.replace('/', '_')}_{view.id}"
     with st.popover("Download", type="tertiary"):
-        for kind, write_file in {
-            "all of it, JSON": _json,
-            "figures, CSV": _figures,
-            "examples, CSV": _examples,
-        }.items():
-            name, ending = kind.split(", ")
-            stem = f"{view.dataset.manifest.model.id.replace('/', '_')}_{view.id}"
+        for each in _files(view):
             st.download_button(
-                kind.capitalize().replace("json", "JSON").replace("csv", "CSV"),
-                lambda write_file=write_file: write_file(view),
-                file_name=f"{stem}_{name.split()[0]}.{ending.lower()}",
-                key=f"download_{name}",
+                f"{each.name.capitalize()}, {each.ending}",
+                partial(each.write, view),
+                file_name=f"{stem}_{each.name.split()[0]}.{each.ending.lower()}",
+                key=f"download_{each.name}",
                 on_click="ignore",
                 type="tertiary",
             )
-        st.caption("Charts as PNG or SVG: the menu at a chart's corner.")
+        st.caption("Charts as PNG: in the bar that appears above a chart.")
+
+
+def _files(view: NeuronView) -> Iterator[_Download]:
+    yield _Download("all of it", "JSON", _json)
+    yield _Download("figures", "CSV", lambda view: figures_csv(view.row))
+    if not has_statistics(view.row):
+        return
+    yield _Download("examples", "CSV", _examples)
+    yield _Download("frequencies", "SVG", _frequencies)
+    if _has_samples(view):
+        yield _Download("density", "SVG", _density)
+
+
+def _frequencies(view: NeuronView) -> bytes:
+    return chart_file(frequency_chart(view.row), 290, _FREQUENCIES.format(view.id))
+
+
+def _density(view: NeuronView) -> bytes:
+    return chart_file(density_chart(view.samples(), view.row), 440, _DENSITY.format(view.id))
 
 
 def _texts_or_none(dataset: Dataset) -> TokenTexts | None:
@@ -186,14 +239,16 @@ def _texts_or_none(dataset: Dataset) -> TokenTexts | None:
 
 
 def _json(view: NeuronView) -> bytes:
-    examples = view.examples().all() if has_statistics(view.row) else []
     weights = view.weights() if view.dataset.has(WEIGHTS_TABLE.name) else None
-    return neuron_json(view, examples, weights, _texts_or_none(view.dataset))
-
-
-def _figures(view: NeuronView) -> bytes:
-    return figures_csv(view.row)
+    return neuron_json(view, _all_examples(view), weights, _texts_or_none(view.dataset))
 
 
 def _examples(view: NeuronView) -> bytes:
-    return examples_csv(view.examples().all() if has_statistics(view.row) else [], _texts_or_none(view.dataset))
+    return examples_csv(view, _all_examples(view), _texts_or_none(view.dataset))
+
+
+def _all_examples(view: NeuronView) -> list[Example]:
+    """None where the dataset keeps those of some neurons only."""
+    with suppress(NotComputed):
+        return view.examples().all() if has_statistics(view.row) else []
+    return []

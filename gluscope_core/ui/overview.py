@@ -12,9 +12,9 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
-from gluscope_core.neuron_view import random_neuron
 from gluscope_core.overview import cases_by_layer, classes_by_layer
 from gluscope_core.schema import LAYER, STRIKING_TABLE
+from gluscope_core.some_examples import random_neuron
 from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import SEARCH_PAGE, address
 from gluscope_core.ui.view import leave_for, show_html
@@ -32,7 +32,7 @@ def ways_in(dataset: Dataset) -> None:
             "Look a neuron up", placeholder="layer.neuron, such as 31.9634", key=_WANTED, on_change=_look_up,
             width=280, icon=":material/search:",
         )  # fmt: skip
-        link = escape(_link(str(random_neuron(dataset.manifest))))
+        link = escape(_link(str(random_neuron(dataset))))
         show_html(f'<a class="button" href="{link}" data-go>Random neuron</a>', "random", width="content")
     if not wanted:
         return

@@ -11,6 +11,7 @@ from gluscope_core.errors import GluscopeError, HubUnreachable, NoSuchNeuron
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
+from gluscope_core.methods_provenance import counted
 from gluscope_core.schema import TEXTS_TABLE
 from gluscope_core.ui.choice import ROOT, chosen_dataset, dataset_in_links, fetch
 
@@ -69,15 +70,14 @@ def page_dataset() -> Dataset:
 
 def summary_of(manifest: Manifest) -> str:
     """A line that says what was computed."""
-    model, texts, run = manifest.model, manifest.texts, manifest.run
+    model = manifest.model
     some, layers = manifest.some_neurons, len(manifest.layers)
     size = f"{layers} layers of {model.d_mlp:,} neurons" if some is None else f"{len(some)} neurons of {layers} layers"
     parts = [size, *([model.activation] if model.activation else [])]
     if model.quantisation:
         parts.append(f"dequantised from {model.quantisation}")
-    if texts and run:
-        skipped = f", first {run.skip_first} of each text left out" if run.skip_first else ""
-        parts.append(f"{run.counted_tokens:,} tokens of {texts.texts:,} texts{skipped}")
+    if words := counted(manifest):
+        parts.append(words)
     if manifest.imported:
         parts.append("by the original program")
     return " · ".join([*parts, f"{manifest.sign_convention.value} signs"])

@@ -2,6 +2,8 @@
 
 import json
 import re
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,6 +11,7 @@ from gluscope_core import open_dataset
 from tests.browser.conftest import BUNDLED
 
 SERIOUS = ("serious", "critical")
+BUNDLED_NAME = next(BUNDLED.iterdir()).name
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +52,32 @@ def test_from_looking_up_to_a_link_that_somebody_else_opens(server, page, neuron
     page.get_by_role("button", name="copy link").click()
     page.get_by_text("copied").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
+    named = parse_qs(urlsplit(link).query)
+    assert named["quantity"] == ["act"]
+    assert named["data"] == [BUNDLED_NAME]
+    assert named["revision"]
     elsewhere = browser.new_context().new_page()
     elsewhere.goto(link)
     elsewhere.get_by_text(following, exact=True).first.wait_for(timeout=60_000)
+    elsewhere.keyboard.press("ArrowLeft")  # to the one that has examples
+    elsewhere.locator("[data-quantity=act] [data-v]").first.wait_for(timeout=60_000)
+    assert elsewhere.get_by_role("radio", name="act", exact=True).is_checked()
     elsewhere.context.close()
 
 
 def test_a_neuron_without_examples_has_its_page(server, page):
     page.goto(f"{server}/neuron?neuron=11.100")
     page.get_by_text("Frequency of the four cases").first.wait_for()
-    told = page.get_by_text("keeps those of some only").first
+    told = page.get_by_text("None here: the dataset keeps examples of").first
     told.wait_for()
-    assert "11.100" in told.inner_text()
+    assert "--texts datasets/" in told.inner_text()
     assert page.locator("[data-v]").count() == 0
+    assert page.get_by_test_id("stAlert").count() == 0
+    nearest = told.locator("a").first
+    wanted = nearest.inner_text()
+    nearest.click()
+    page.wait_for_url(f"**neuron={wanted}**")
+    page.locator("[data-v]").first.wait_for()
 
 
 @pytest.mark.parametrize(("named", "said"), [("99.1", "does not exist"), ("rubbish", "rubbish"), ("", "No neuron")])
@@ -73,13 +89,47 @@ def test_wrong_links_say_what_is_wrong_and_offer_a_way_on(server, page, named, s
     assert "/neuron" not in page.url
 
 
-def test_downloads(server, page, neuron):
+def test_the_dataset_shown_by_default_is_in_the_copied_link(server, page, neuron):
+    page.goto(f"{server}/neuron?neuron={neuron}")
+    page.get_by_role("button", name="copy link").click()
+    page.get_by_text("copied").wait_for()
+    assert "data=" not in page.url
+    assert f"data={BUNDLED_NAME}" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_the_arrow_keys_straight_after_a_switch(server, page, neuron):
+    page.goto(f"{server}/neuron?neuron={neuron}")
+    page.locator("[data-v]").first.wait_for()
+    page.get_by_role("radio", name="in", exact=True).click()
+    page.wait_for_url("**quantity=in**")
+    page.keyboard.press("ArrowRight")
+    layer, number = map(int, neuron.split("."))
+    page.wait_for_url(f"**neuron={layer}.{number + 1}**")
+    assert "quantity=in" in page.url
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "holds"),
+    [
+        ("All of it, JSON", "all.json", '"dataset_sha256"'),
+        ("Figures, CSV", "figures.csv", "gate+_in+_freq"),
+        ("Examples, CSV", "examples.csv", "next_token"),
+        ("Frequencies, SVG", "frequencies.svg", "Frequency of the four cases"),
+        ("Density, SVG", "density.svg", "Joint density of x_gate and x_in"),
+    ],
+)
+def test_downloads(server, page, neuron, label, name, holds):
     page.goto(f"{server}/neuron?neuron={neuron}")
     page.get_by_text("Download").first.click()
     with page.expect_download() as started:
-        page.get_by_role("button", name="All of it").click()
-    found = json.loads(started.value.path().read_text())
-    assert found
+        page.get_by_role("button", name=label).click()
+    assert started.value.suggested_filename.endswith(f"_{neuron}_{name}")
+    content = started.value.path().read_text(encoding="utf-8-sig")
+    assert holds in content
+    if name.endswith("json"):
+        assert len(json.loads(content)["examples"]) > 100
+    if name.endswith("svg"):
+        assert ET.fromstring(content).tag.endswith("svg")
 
 
 @pytest.mark.parametrize("path", ["", "neuron?neuron=8.997", "explore", "methods"])
