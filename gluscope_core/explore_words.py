@@ -1,6 +1,6 @@
 """What the explore page says: the table of coefficients, and the sentences beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ import pandas as pd
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.correlation import Coefficients, Correlations, Estimate, Range
+from gluscope_core.ids import NeuronId
+from gluscope_core.linked_table import Button, Cell, Link, page_address
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
-from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, missing_stages
+from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, find, missing_stages
 from gluscope_core.pairs import Pair
 from gluscope_core.schema import COSINES, LAYER, NEURON
 from gluscope_core.vocabulary import CASES, Case, freq_column
@@ -165,6 +167,13 @@ def default_pair(manifest: Manifest) -> tuple[str, str]:
     return NeuronColumn.COS_IN_OUT.value, "freq_gate_pos"
 
 
+def first_view(manifest: Manifest) -> tuple[str, str]:
+    """What it is called, and what it shows."""
+    x, y = (metric.name for metric in map(find, default_pair(manifest)) if metric)
+    is_finding = manifest.weights is not None and manifest.activations is not None
+    return "The paper's finding" if is_finding else "First view", f"{y} against {x}"
+
+
 CARD_COLUMNS = (
     LAYER,
     NEURON,
@@ -205,3 +214,11 @@ def table(neurons: pd.DataFrame, x: Metric, y: Metric, colour_name: str | None) 
     shown = neurons.loc[:, columns]
     shown.columns = pd.Index([names.get(name, name) for name in columns])
     return shown
+
+
+def linked(table: pd.DataFrame, address: dict[str, str]) -> list[tuple[str, Sequence[Cell]]]:
+    """Its columns, with links to the neurons' pages that keep an address, and buttons for their cards."""
+    ids = [str(NeuronId(*each)) for each in table.iloc[:, :2].itertuples(index=False, name=None)]
+    links = [Link(each, page_address("neuron", {**address, "neuron": each})) for each in ids]
+    figures = [(str(table.columns[at]), table.iloc[:, at].tolist()) for at in range(2, table.shape[1])]
+    return [("neuron", links), *figures, ("", [Button("card", each) for each in ids])]

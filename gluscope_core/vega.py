@@ -11,6 +11,8 @@ from gluscope_core.schema import LAYER
 from gluscope_core.vocabulary import IOClass
 
 Spec = dict[str, Any]
+ON_CANVAS = {"embedOptions": {"renderer": "canvas"}}
+"""Thousands of points are too much for SVG, in which brushes also have parts that no screen reader can name."""
 LABEL_COLOUR = "#858c95"
 """Of text within a chart, readable on light and dark."""
 ATYPICAL = "atypical "
@@ -37,7 +39,7 @@ def layered(height: int, text: str, layers: list[Spec], **rest: Any) -> Spec:
         "title": title(text),
         "layer": layers,
         "config": {"view": {"strokeWidth": 0}},
-        "usermeta": {"embedOptions": {"renderer": "canvas"}},  # thousands of points are too much for SVG
+        "usermeta": ON_CANVAS,
         **rest,
     }
 
