@@ -19,15 +19,17 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BUNDLED = ROOT / "datasets"
 
 
-def start_server(datasets: Path | str, **variables: str) -> tuple[subprocess.Popen, str]:
+def start_server(datasets: Path | str, below: str = "", **variables: str) -> tuple[subprocess.Popen, str]:
+    """`below` is the path under which it serves."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    command += ["--server.address", "127.0.0.1", *(["--server.baseUrlPath", below] if below else [])]
     environment = {**os.environ, FOLDERS_VARIABLE: str(datasets), **variables}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{below}"
     for _ in range(240):
         try:
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
