@@ -22,7 +22,6 @@ class View:
 
 VIEWS = {
     "overview": View("", ".listed"),
-    "overview-striking": View("", ".listed", ".listed"),
     "neuron": View("neuron?neuron=8.997", "[data-v]"),
     "neuron-examples": View("neuron?neuron=8.997", "[data-v]", ".examples"),
     "explore": View("explore", PLOT),
