@@ -8,9 +8,6 @@ from gluscope_core.manifest import Manifest
 from gluscope_core.methods_provenance import CITATIONS
 from gluscope_core.schema import NEURONS_TABLE, TABLES
 
-CARD_NAME = "README.md"
-NOTICES_NAME = "NOTICES.txt"
-"""Where there is one: the licences of the texts, word for word. Like the card it is no part of the manifest."""
 _NO_ID_YET = "path/of/this/dataset"
 _UNKNOWN_MODEL_LICENCE = "see the model's own page"
 _LICENCES = re.compile(
@@ -78,9 +75,9 @@ texts with the strongest values of each.
 """
 
 
-def card(manifest: Manifest) -> str:
+def card(manifest: Manifest, model_licence: str = _UNKNOWN_MODEL_LICENCE) -> str:
     """Before anybody knows where the dataset will be published."""
-    return f"---\n{_metadata(manifest).to_yaml()}\n---\n{_body(manifest)}"
+    return f"---\n{_metadata(manifest).to_yaml()}\n---\n{_body(manifest, model_licence)}"
 
 
 def completed(text: str, manifest: Manifest, repo_id: str, model_licence: str | None) -> str:
@@ -129,7 +126,7 @@ def _title(manifest: Manifest) -> str:
     return "Activations" if manifest.activations else "Weights"
 
 
-def _body(manifest: Manifest) -> str:
+def _body(manifest: Manifest, model_licence: str) -> str:
     model, layers = manifest.model, manifest.layers
     return _CARD.format(
         title=_title(manifest),
@@ -139,7 +136,7 @@ def _body(manifest: Manifest) -> str:
         convention=manifest.sign_convention.value,
         quantisation=_quantisation(manifest),
         texts_licence=(manifest.texts.licence if manifest.texts else None) or "not recorded",
-        model_licence=_UNKNOWN_MODEL_LICENCE,
+        model_licence=model_licence,
         example="examples" if manifest.files_of("examples") else "weights",
         id=_NO_ID_YET,
         tables=", ".join(f"`{name}`" for name in TABLES if manifest.files_of(name)),

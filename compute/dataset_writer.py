@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from compute.card import CARD_NAME, card
+from compute.card import card
 from compute.chance import sample_positions
 from compute.durable import commit, sha256_of
 from compute.rows import CountedTokens, example_rows, neuron_rows, sample_rows, window_rows
@@ -22,6 +22,7 @@ from compute.token_texts import TokenTexts
 from compute.vocab import VOCAB_PATH, vocab_table
 from compute.write import record_of, write_table
 from gluscope_core.columns import NeuronColumn, VocabColumn
+from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import (

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from compute.budget import windows_bytes
-from compute.card import CARD_NAME, card
+from compute.card import card
 from compute.config import ExamplesConfig
 from compute.durable import commit, complete, locked, refuse_link, remove_work
 from compute.examples_home import STAGE, Home
@@ -32,6 +32,7 @@ from compute.stopping import StopRequest, heeding_stops
 from compute.token_texts import TextsOrigin, TokenTexts, fingerprint, read_texts
 from compute.write import write_table
 from gluscope_core.dataset import Dataset
+from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, OutOfMemory, Stopped, TextsUnusable
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord

@@ -12,11 +12,12 @@ from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundErro
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.sha import git_hash
 
-from compute.card import CARD_NAME, NOTICES_NAME, card, completed
+from compute.card import card, completed
 from compute.config import PublishConfig
 from compute.durable import Step, locked, reached, sha256_of
 from compute.progress import say
 from compute.stopping import StopRequest, heeding_stops
+from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable, Stopped
 from gluscope_core.hub_errors import FROM_THE_CLIENT, explained
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest

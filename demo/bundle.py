@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from compute.card import CARD_NAME, NOTICES_NAME, card
+from compute.card import card
 from compute.write import write_table
 from demo.corpus import SOURCES_NAME
 from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord
+from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
+from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
 from gluscope_core.schema import (
     COSINES,
     EXAMPLES_TABLE,
@@ -30,6 +31,12 @@ from gluscope_core.schema import (
 from gluscope_core.tables import TableFile
 from gluscope_core.vocabulary import CASES, Role
 
+MODEL = """## The model
+
+SmolLM2-135M-Instruct by Hugging Face, `HuggingFaceTB/SmolLM2-135M-Instruct`, under Apache-2.0; read from the file
+`{id}.gguf`, in which its weights are quantised.
+"""
+MODEL_LICENCE = "Apache-2.0"
 RULE = """## What was left out
 
 Examples, windows and samples are kept of some neurons: in every layer, of each input-output class the one whose three
@@ -96,9 +103,14 @@ def bundle(whole: Dataset, sources: Path, out: Path) -> None:
             files.append(record)
     manifest = replace(whole.manifest, files=tuple(sorted(files, key=lambda record: record.path))).sealed()
     texts = (sources / SOURCES_NAME).read_text(encoding="utf-8")
-    (out / CARD_NAME).write_text(f"{card(manifest)}\n{RULE}\n\n{texts}", encoding="utf-8")
+    (out / CARD_NAME).write_text(bundled_card(manifest, texts), encoding="utf-8")
     shutil.copyfile(sources / NOTICES_NAME, out / NOTICES_NAME)
     (out / MANIFEST_NAME).write_bytes(manifest.to_json())
+
+
+def bundled_card(manifest: Manifest, texts: str) -> str:
+    """`texts` is the table of sources."""
+    return f"{card(manifest, MODEL_LICENCE)}\n{MODEL.format(id=manifest.model.id)}\n{RULE}\n\n{texts}"
 
 
 def _write_some(whole: Dataset, record: FileRecord, kept: list[tuple[int, int]], out: Path) -> list[FileRecord]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from compute.card import NOTICES_NAME
 from demo.extract import PINS, Unfetched, as_pinned, fetch, fits, members, pin_lines, read_pins
 from demo.passages import CUTS, Seen, drawn, passages
 from demo.readers import read
 from demo.sources import Kind, Package, Registry, Source, read_sources
+from gluscope_core.dataset_card import NOTICES_NAME
 
 SOURCES_NAME = "SOURCES.md"
 

@@ -3,6 +3,7 @@
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.metrics import Metric, Within
 from gluscope_core.schema import COSINES
+from gluscope_core.token_means import FIGURES
 from gluscope_core.vocabulary import CASES, Quantity, Stat
 
 _PRODUCTS = {
@@ -10,6 +11,7 @@ _PRODUCTS = {
     NeuronColumn.MEAN_POST_SKEW: ("mean_post", NeuronColumn.UNEMBED_SKEW),
 }
 _MOMENTS = {NeuronColumn.UNEMBED_VARIANCE, NeuronColumn.UNEMBED_SKEW, NeuronColumn.UNEMBED_KURTOSIS}
+_GAINS = {NeuronColumn.MEAN_GAIN, NeuronColumn.EFFECTIVE_IO}
 _ATTENTION = {NeuronColumn.ATTENTION_NEXT_LAYER, NeuronColumn.ATTENTION_LATER_LAYERS}
 
 
@@ -21,7 +23,7 @@ def why_bound(first: Metric, second: Metric) -> str | None:
         return _frequencies(first, second)
     if first.within and second.within:
         return _same_case(first.within, second.within)
-    return _by_definition(first, second) or _part_of_whole(first, second)
+    return _by_definition(first, second) or _part_of_whole(first, second) or _of_gain(first, second)
 
 
 def _frequencies(first: Metric, second: Metric) -> str:
@@ -69,3 +71,21 @@ def _part_of_whole(first: Metric, second: Metric) -> str | None:
     """A figure over all tokens contains the figures of its cases."""
     shared = set(first.columns) & set(second.columns)
     return f"Both are computed from {', '.join(sorted(shared))}." if shared else None
+
+
+def _of_gain(first: Metric, second: Metric) -> str | None:
+    """Of figures of one case, and of those over all tokens, which are made of the cases'."""
+    for gain, other in ((first, second), (second, first)):
+        quantity = _quantity(other)
+        if gain.key in _GAINS and quantity is not None:
+            weighted = "E[act · in²] / E[in²], a mean of act(gate) weighted by in²"
+            made = weighted if quantity in (Quantity.GATE, Quantity.ACT) else "E[post · in] / E[in²]"
+            part = " contains mean gain" if gain.key == NeuronColumn.EFFECTIVE_IO else ""
+            return f"{gain.name}{part} = {made}; {other.name} is of the same tokens."
+    return None
+
+
+def _quantity(metric: Metric) -> Quantity | None:
+    if metric.within:
+        return metric.within[1]
+    return next((figure.quantity for figure in FIGURES if figure.key == metric.key), None)

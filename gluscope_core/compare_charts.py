@@ -8,7 +8,7 @@ import pandas as pd
 
 from gluscope_core.palette import CASE_COLOURS, NEUTRAL, PLAIN_MARK
 from gluscope_core.schema import LAYER
-from gluscope_core.vega import LayerAxis
+from gluscope_core.vega import LABEL_COLOUR, LayerAxis
 from gluscope_core.vocabulary import CASES, Quantity, Stat, stat_column
 
 _OTHER_MARK = "#c2701f"
@@ -56,7 +56,7 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
     title = alt.Title(
         f"{quantity.label[0].upper()}{quantity.label[1:]} by case, on one scale",
         subtitle="line: least to largest; bar: mean ± one standard deviation",
-        subtitleColor=NEUTRAL, fontSize=14, anchor="start",
+        subtitleColor=alt.ExprRef(LABEL_COLOUR["expr"]), fontSize=14, anchor="start",
     )  # fmt: skip
     return alt.layer(zero, whole, middle, mean).properties(title=title, height=290)
 

@@ -11,7 +11,7 @@ from gluscope_core.correlation import Correlations
 from gluscope_core.pairs import NO_ROLE, Grid
 from gluscope_core.palette import LOW_TO_HIGH, NEUTRAL, PLAIN_MARK, ROLE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
-from gluscope_core.vega import PICK
+from gluscope_core.vega import ON_CANVAS, PICK
 from gluscope_core.vocabulary import IOClass
 
 BRUSH = "brush"
@@ -227,4 +227,4 @@ def _title(text: str) -> alt.TitleParams:
 
 
 def _framed(chart: Any, look: Look) -> alt.LayerChart:
-    return chart.properties(height=_HEIGHT, title=_title(look.title)).configure_view(strokeWidth=0)
+    return chart.properties(height=_HEIGHT, title=_title(look.title), usermeta=ON_CANVAS).configure_view(strokeWidth=0)

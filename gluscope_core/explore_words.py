@@ -1,6 +1,6 @@
 """What the explore page says: the table of coefficients, and the sentences beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,15 @@ import pandas as pd
 from gluscope_core.baselines import random_cosine_bound
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.correlation import Coefficients, Correlations, Estimate, Range
+from gluscope_core.ids import NeuronId
+from gluscope_core.linked_table import Button, Cell, Link, page_address
 from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
-from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, missing_stages
+from gluscope_core.metrics import METRICS, SIGN_MARK, Metric, find, missing_stages
 from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.pairs import Pair
 from gluscope_core.schema import COSINES, LAYER, NEURON
-from gluscope_core.vocabulary import CASES, Case, freq_column
+from gluscope_core.vocabulary import CASES, Case, SignConvention, freq_column
 
 COEFFICIENTS_HELP = (
     "**pooled** takes all chosen neurons together; **within** takes the layer's mean away first (for ρ: ranks inside "
@@ -101,6 +103,13 @@ def headline(x: Metric, y: Metric, found: Coefficients, where: str) -> str:
     return f"{y.name} against {x.name}{ending}"
 
 
+def _signs(manifest: Manifest) -> str:
+    """Those that were joined may be in other signs than activations of which nobody knows."""
+    signs, weights = manifest.sign_convention, manifest.weights
+    unknown = signs is SignConvention.UNKNOWN
+    return f"{signs}; of cosines {weights.sign_convention}" if weights and unknown else str(signs)
+
+
 def sign_note(x: Metric, y: Metric, frame: pd.DataFrame, manifest: Manifest) -> str | None:
     """How much of a chosen metric hangs on signs that are nearly arbitrary."""
     turning = list(dict.fromkeys(metric.name for metric in (x, y) if metric.turns))
@@ -114,7 +123,7 @@ def sign_note(x: Metric, y: Metric, frame: pd.DataFrame, manifest: Manifest) -> 
         arbitrary = f" For {share:.0%} of neurons |cos(w_gate, w_in)| is below {bound:.3f}, as for random directions."
     return (
         f"{' and '.join(turning)} {'turns' if len(turning) == 1 else 'turn'} with the sign of (w_in, w_out), "
-        f"a convention (here: {manifest.sign_convention}).{arbitrary} Metrics without{SIGN_MARK} do not depend on it."
+        f"a convention (here: {_signs(manifest)}).{arbitrary} Metrics without{SIGN_MARK} do not depend on it."
     )
 
 
@@ -163,6 +172,13 @@ def default_pair(manifest: Manifest) -> tuple[str, str]:
     return NeuronColumn.COS_IN_OUT.value, "freq_gate_pos"
 
 
+def first_view(manifest: Manifest) -> tuple[str, str]:
+    """What it is called, and what it shows."""
+    x, y = (metric.name for metric in map(find, default_pair(manifest)) if metric)
+    is_finding = manifest.weights is not None and manifest.activations is not None
+    return "The paper's finding" if is_finding else "First view", f"{y} against {x}"
+
+
 CARD_COLUMNS = (
     LAYER,
     NEURON,
@@ -203,3 +219,11 @@ def table(neurons: pd.DataFrame, x: Metric, y: Metric, colour_name: str | None) 
     shown = neurons.loc[:, columns]
     shown.columns = pd.Index([names.get(name, name) for name in columns])
     return shown
+
+
+def linked(table: pd.DataFrame, address: dict[str, str]) -> list[tuple[str, Sequence[Cell]]]:
+    """Its columns, with links to the neurons' pages that keep an address, and buttons for their cards."""
+    ids = [str(NeuronId(*each)) for each in table.iloc[:, :2].itertuples(index=False, name=None)]
+    links = [Link(each, page_address("neuron", {**address, "neuron": each})) for each in ids]
+    figures = [(str(table.columns[at]), table.iloc[:, at].tolist()) for at in range(2, table.shape[1])]
+    return [("neuron", links), *figures, ("", [Button("card", each) for each in ids])]

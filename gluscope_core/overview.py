@@ -1,10 +1,14 @@
 """The whole model at a glance: cases and classes layer by layer, and neurons worth a look."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
 from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.ids import NeuronId
+from gluscope_core.linked_table import Cell, Link, Share, page_address
+from gluscope_core.manifest import Manifest
 from gluscope_core.palette import CASE_COLOURS, TYPICAL_CLASS_COLOURS
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vega import COLUMNS_OF_KINDS, LABEL_COLOUR
@@ -33,14 +37,24 @@ def classes_by_layer(neurons: pd.DataFrame) -> pd.DataFrame:
     return counts
 
 
-def cases_chart(found: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+def origin_of(name: str, revision: str | None, manifest: Manifest) -> str:
+    """Which dataset it is, and of which texts."""
+    parts = [f"dataset {name}" + (f" at {revision[:10]}" if revision else "")]
+    texts = manifest.texts
+    if texts is not None:
+        at = f" at {texts.revision[:10]}" if texts.revision else ""
+        parts += [f"texts {texts.id}{at}", f"licence of texts: {texts.licence or 'not recorded'}"]
+    return " · ".join(parts)
+
+
+def cases_chart(found: pd.DataFrame, counted: int | None) -> alt.LayerChart | alt.FacetChart:
     colour = alt.Color(
         "case:N",
         scale=alt.Scale(domain=[case.label for case in CASES], range=[CASE_COLOURS[case] for case in CASES]),
         legend=None,
     )
     x = alt.X("layer:Q", title="layer", axis=alt.Axis(grid=False, tickMinStep=1, format="d"))
-    y = alt.Y("median:Q", title="share of counted tokens", axis=alt.Axis(format="%", gridOpacity=0.3))
+    y = alt.Y("median:Q", title=f"share of {_tokens(counted)}", axis=alt.Axis(format="%", gridOpacity=0.3))
     tooltip = ["case:N", "layer:Q", *(alt.Tooltip(f"{name}:Q", format=".2%") for name in ("median", "low", "high"))]
     base = alt.Chart(found).encode(x=x, color=colour, tooltip=tooltip)
     band = base.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", title=""), y2="high:Q")
@@ -52,6 +66,10 @@ def cases_chart(found: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         text="case:N"
     )
     return alt.layer(band, line, key, label).properties(height=_HEIGHT, padding={"right": 84})
+
+
+def _tokens(counted: int | None) -> str:
+    return "counted tokens" if counted is None else f"{counted:,} counted tokens"
 
 
 def _apart(last: pd.DataFrame) -> pd.DataFrame:
@@ -103,6 +121,19 @@ def striking_table(striking: pd.DataFrame, rows: int) -> pd.DataFrame:
             "strength, seen again": chosen[StrikingColumn.AGAIN].to_numpy(),
         }
     )
+
+
+def striking_rows(table: pd.DataFrame, address: dict[str, str]) -> list[tuple[str, Sequence[Cell]]]:
+    """With links to the neurons' examples of the case; `address` holds what links keep."""
+    ids = zip(table["neuron"], table["code"], strict=True)
+    links = [Link(neuron, page_address("neuron", {**address, "neuron": neuron, "case": case})) for neuron, case in ids]
+    strengths = [(name, table[name].tolist()) for name in table if str(name).startswith("strength")]
+    return [
+        ("neuron", links),
+        ("case", table["case"].tolist()),
+        ("frequency", [Share(each) for each in table["frequency"].tolist()]),
+        *strengths,
+    ]
 
 
 def _code(column: str) -> str:

@@ -25,13 +25,14 @@ TYPICAL_CLASS_COLOURS = {
 """An atypical class has the colour of the typical one and another shape."""
 
 ROLE_COLOURS = {
-    Role.PARTITION: "#3f7d4e",
-    Role.PREDICTION: "#2f7fc4",
-    Role.SUPPRESSION: "#c2543f",
-    Role.ENTROPY: "#a8901a",
-    Role.ATTENTION_DEACTIVATION: "#7a5bb5",
-    Role.ATTENTION_ACTIVATION: "#2aa0a0",
+    Role.PARTITION: "#307070",
+    Role.PREDICTION: "#7090e0",
+    Role.SUPPRESSION: "#d00000",
+    Role.ENTROPY: "#c08060",
+    Role.ATTENTION_DEACTIVATION: "#9020f0",
+    Role.ATTENTION_ACTIVATION: "#e010a0",
 }
+"""None of them is one of the cases', the activations' or the classes'."""
 NEUTRAL = "#8b9096"
 LOW_TO_HIGH = ("#3d62b5", "#8a8a8a", "#c9a21f")
 """A number, from its least to its largest: of one lightness in the middle, so that both ends show on light and dark."""

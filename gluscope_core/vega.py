@@ -11,6 +11,8 @@ from gluscope_core.schema import LAYER
 from gluscope_core.vocabulary import IOClass
 
 Spec = dict[str, Any]
+ON_CANVAS = {"embedOptions": {"renderer": "canvas"}}
+"""Thousands of points are too much for SVG, in which brushes also have parts that no screen reader can name."""
 LABEL_ON_LIGHT, LABEL_ON_DARK = "#565d66", "#aab1ba"
 LABEL_COLOUR: Spec = {"expr": f"luminance(background) > 0.18 ? '{LABEL_ON_LIGHT}' : '{LABEL_ON_DARK}'"}
 """Of text within a chart: no one colour is readable on both themes, and Vega knows the background that it draws on."""
@@ -38,7 +40,7 @@ def layered(height: int, text: str, layers: list[Spec], **rest: Any) -> Spec:
         "title": title(text),
         "layer": layers,
         "config": {"view": {"strokeWidth": 0}},
-        "usermeta": {"embedOptions": {"renderer": "canvas"}},  # thousands of points are too much for SVG
+        "usermeta": ON_CANVAS,
         **rest,
     }
 

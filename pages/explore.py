@@ -18,6 +18,7 @@ MOST_ERROR_BARS = 3_000
 
 dataset = page.page_dataset()
 manifest = dataset.manifest
+parts.heading(dataset)
 choices = parts.choose(dataset)
 x, y = choices.x, choices.y
 try:
@@ -55,8 +56,9 @@ with plot:
         )
         name = f"plot {x.key} {y.key} {choices.layers} {choices.by_rank}"
         event = st.altair_chart(
-            chart, key=name, on_select=partial(card.pick_neuron, name), alt=f"{look.title}: {len(neurons):,} neurons"
-        )
+            chart, key=name, on_select=partial(parts.pick, name, neurons, cells),
+            alt=f"{look.title}: {len(neurons):,} neurons",
+        )  # fmt: skip
         picked = event.selection
     if choices.error_bars and not bars:
         st.caption(f"Error bars are drawn for at most {MOST_ERROR_BARS:,} points, on axes of values.")
@@ -75,7 +77,7 @@ with side:
         st.markdown(f":orange-badge[:material/link: bound by construction] {bound}")
     card.show_card(dataset)
     st.caption("  \n".join(filter(None, notes)))
-parts.show_table(selected(neurons, cells, picked), choices, f"rows {x.key} {y.key}")
+parts.show_table(selected(neurons, cells, picked), choices)
 if len(by_layer.by_layer) > 1:
     parts.show_layers(everything.neurons, by_layer, choices)
 if missing := words.unavailable_note(manifest):

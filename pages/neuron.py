@@ -5,12 +5,13 @@ import streamlit as st
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.ui import neuron as parts
 from gluscope_core.ui.examples import examples
-from gluscope_core.ui.page import page_dataset, page_neuron
+from gluscope_core.ui.page import name_tab, page_dataset, page_neuron
 
 _BEEN_HERE = "been at a neuron"
 
 dataset = page_dataset()
 neuron = page_neuron(dataset)
+name_tab(str(neuron), dataset.manifest.model.id)
 bar = parts.navigation(dataset, neuron)
 with parts.where_data_would_be():
     view = NeuronView.of(dataset, neuron, parts.shown_convention(dataset))

@@ -156,6 +156,7 @@ def poison(folder: Path, *, imported: bool = False) -> None:
     change_table(folder, "vocab.parquet", of_vocab, store_schema=True)
     change_table(folder, "texts/texts_000.parquet", of_texts, store_schema=True)
     everything = " ".join(words)[:900]
+    (folder / "README.md").write_text("\n\n".join(f"# {each}\n- {each}\n\n| {each} |\n\n{each}" for each in words))
 
     def of_manifest(content: dict[str, Any]) -> None:
         content["model"] |= dict.fromkeys(

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gluscope_core.discover import FOLDERS_VARIABLE, Offer, offers
+from tests.app_pages import html_of
 
 ENTRY = Path(__file__).parent.parent / "streamlit_app.py"
 
@@ -22,15 +23,17 @@ def shelf(finished, tmp_path, monkeypatch) -> Path:
 def test_lists_the_datasets_it_finds():
     app = AppTest.from_file(ENTRY).run().switch_page("pages/datasets.py").run()
     assert not app.exception
-    row = app.dataframe[0].value.iloc[0]
-    assert (row["model"], row["neurons"], row["signs"]) == ("tiny-llama", 72, "aligned")
+    html = html_of(app, "datasets")
+    assert '<a href=".?data=tiny" data-go>tiny</a>' in html
+    for cell in ('<td class="word">tiny-llama</td>', "<td>72</td>", '<td class="word">aligned</td>'):
+        assert cell in html
 
 
 def test_a_dataset_that_cannot_be_opened_is_explained(shelf):
     (shelf / "broken").mkdir()
     app = AppTest.from_file(ENTRY).run().switch_page("pages/datasets.py").run()
     assert not app.exception
-    assert len(app.dataframe[0].value) == 1
+    assert html_of(app, "datasets").count("data-go") == 1
     assert "holds no dataset" in app.warning[0].value
 
 

@@ -37,6 +37,11 @@ class TestDocuments:
         named = re.findall(r"`((?:compute|gluscope_core|tests|pages|docs)/[\w/.]*)`", document.read_text())
         assert [path for path in named if not (ROOT / path).exists()] == []
 
+    def test_pictures_exist(self, document):
+        named = re.findall(r"""[("']([^()"'\s]+\.(?:jpe?g|png|svg))[)"']""", document.read_text())
+        local = [path for path in named if "://" not in path]
+        assert [path for path in local if not (document.parent / path).exists()] == []
+
     def test_make_targets_exist(self, document):
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         assert set(re.findall(r"`?make ([a-z-]+)`?\b", document.read_text())) - {"it", "w"} <= targets

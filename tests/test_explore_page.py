@@ -11,10 +11,15 @@ from streamlit.testing.v1 import AppTest
 from compute.config import WeightsConfig
 from compute.run import run
 from compute.weights import weights
-from gluscope_core.dataset import open_dataset
+from gluscope_core import explore_words as words
+from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.discover import FOLDERS_VARIABLE
 from gluscope_core.io_classes import classify
-from tests.app_pages import prose, visit
+from gluscope_core.linked_table import linked_table
+from gluscope_core.pairs import Plain, pair, placed
+from tests.app_pages import prose, read_nothing, visit
+from tests.conftest import as_read
+from tests.test_metrics import metric
 
 FINDING = "freq(x_gate > 0) against cos(w_in, w_out)"
 
@@ -59,6 +64,38 @@ def test_the_papers_finding_is_what_is_shown_first(opened, complete):
     assert "Standard error of freq(x_gate > 0)" in prose(app)
 
 
+def test_one_click_leads_to_the_papers_finding_from_anywhere(opened, complete):
+    away = {"x": "norm_in", "y": "norm_out", "layers": "1", "colour": "IO class", "tau": "0.2", "axes": "percentiles"}
+    app = opened(complete, **away, neuron="1.5", errors="1")
+    [button] = [each for each in app.button if each.label == "The paper's finding"]
+    button.click().run()
+    assert dict(app.query_params) == {"neuron": "1.5", "errors": "1"}
+    assert FINDING in charts(app)[0].proto.alt
+
+
+def test_it_says_what_is_explored(opened, complete):
+    app = opened(complete)
+    assert as_read(app.title[0].value) == "Explore · tiny-llama"
+    assert "dataset tiny" in prose(app)
+
+
+def test_selected_neurons_are_rows_that_lead_to_their_pages(complete):
+    x, y = metric("norm_in"), metric("norm_out")
+    neurons = placed(pair(open_dataset(complete).neurons(), x, y, x, 0.5).neurons, by_rank=False)
+    rows = words.linked(words.table(neurons, x, y, x.name), {"data": "tiny"})
+    assert [name for name, _ in rows] == ["neuron", x.name, y.name, f"{x.name} (colour)", ""]
+    html = linked_table(rows, "Selected neurons")
+    assert 'href="neuron?data=tiny&amp;neuron=2.23"' in html
+    assert html.count("<button data-neuron=") == 72
+
+
+def test_the_table_of_one_metric_has_it_twice(complete):
+    layer = metric("layer")
+    neurons = placed(pair(open_dataset(complete).neurons(), layer, layer, Plain.NONE, 0.5).neurons, by_rank=False)
+    rows = words.linked(words.table(neurons, layer, layer, None), {})
+    assert [name for name, _ in rows[1:-1]] == ["layer", "layer (vertical)"]
+
+
 def test_metrics_may_be_named_by_key_or_column(opened, complete):
     app = opened(complete, x="norm_out", y="gate+_in-_hook_post_mean", layers="1")
     assert not app.warning
@@ -76,8 +113,9 @@ def test_metrics_may_be_named_by_key_or_column(opened, complete):
         ({"colour": "<b>red"}, "is nothing"),
         ({"neuron": "9.9"}, "is no neuron of this dataset"),
         ({"neuron": "<i>"}, "is no neuron of this dataset"),
-        ({"tau": "high"}, ""),
-        ({"axes": "cubes"}, ""),
+        ({"tau": "high", "colour": "IO class"}, "`tau=high` is no number: here is 0.5 instead"),
+        ({"tau": "7", "colour": "IO class"}, "`tau=7` is not between 0 and 1: here is 1 instead"),
+        ({"axes": "cubes"}, "`axes=cubes` is nothing that axes can show: here is values instead"),
     ],
 )
 def test_a_bad_value_says_what_is_wrong_and_falls_back(opened, complete, address, said):
@@ -107,6 +145,13 @@ def test_the_card_stands_beside_the_plot(opened, complete):
     row = open_dataset(complete).neurons().query("layer == 1 and neuron == 5").iloc[0]
     assert row["io_class"] in prose(app)
     assert f"{row['gate+_in-_freq']:.1%}" in prose(app)
+
+
+def test_what_was_read_is_kept(opened, complete, monkeypatch):
+    app = opened(complete, neuron="1.5")
+    monkeypatch.setattr(Dataset, "read_table", read_nothing)
+    app.run()
+    assert not app.exception
 
 
 def test_identical_metrics_are_marked(opened, complete):

@@ -118,6 +118,11 @@ def test_the_error_of_a_sum_is_bounded_by_the_sum_of_errors():
         ("pn_gate_mean", "pn_gate_max", "min ≤ mean ≤ max"),
         ("unembed_skew", "unembed_kurtosis", "moments"),
         ("mean_post", "pn_post_mean", "computed from"),
+        ("mean_gain", "pn_post_mean", "mean gain = E[post · in] / E[in²]"),
+        ("mean_gain", "nn_in_std", "mean gain = E[post · in] / E[in²]"),
+        ("mean_gain", "pp_act_mean", "weighted by in²"),
+        ("mean_gain", "rms_in", "of the same tokens"),
+        ("effective_io", "pp_gate_max", "contains mean gain"),
     ],
 )
 def test_bound_pairs_are_marked_both_ways(first, second, part):
@@ -126,7 +131,14 @@ def test_bound_pairs_are_marked_both_ways(first, second, part):
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("cos_in_out", "freq_gate_pos"), ("norm_out", "layer"), ("pp_in_mean", "nn_in_mean")]
+    ("first", "second"),
+    [
+        ("cos_in_out", "freq_gate_pos"),
+        ("norm_out", "layer"),
+        ("pp_in_mean", "nn_in_mean"),
+        ("mean_gain", "freq_gate_pos"),
+        ("mean_gain", "norm_in"),
+    ],
 )
 def test_other_pairs_are_not(first, second):
     assert why_bound(metric(first), metric(second)) is None

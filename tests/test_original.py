@@ -306,7 +306,7 @@ def test_every_page_on_a_bare_one(original, monkeypatch):
         assert words in told
     assert "kept no standard deviations" in said(apps["explore"])
     assert "no random ones" in said(opened(list="random"))
-    assert "the original" in apps["datasets"].dataframe[0].value["computed by"].tolist()
+    assert '<td class="word">the original</td>' in html_of(apps["datasets"], "datasets")
     how = "python -m compute weights --model M"
     assert how in said(apps["input_output"])
     assert how in said(apps["search"])

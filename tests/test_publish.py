@@ -11,11 +11,12 @@ import pytest
 from huggingface_hub import DatasetCard
 
 import compute.publish
-from compute.card import CARD_NAME, NOTICES_NAME, card, completed
+from compute.card import card, completed
 from compute.config import PublishConfig, WeightsConfig
 from compute.publish import publish
 from compute.weights import weights
 from gluscope_core import open_dataset
+from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import BadSettings, DatasetDamaged, DatasetNotFound, HubRefused, HubUnreachable
 from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.schema import TABLES

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from compute.card import CARD_NAME, card
+from compute.card import card
 from compute.config import ImportConfig
 from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers
 from compute.imported.found import Found
@@ -16,6 +16,7 @@ from compute.models import describe_model, find_model, load_config
 from compute.progress import say
 from compute.room import refuse_small_disk
 from compute.settings import current_environment
+from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import ImportRefused, ResumeRefused
 from gluscope_core.manifest import MANIFEST_NAME, Manifest, ModelRecord, read_manifest
 from gluscope_core.schema import FORMAT_VERSION

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from compute.card import CARD_NAME, NOTICES_NAME
 from compute.durable import PROGRESS, sha256_of
 from compute.verify.facts import Facts, Lists, Places, Violation
 from compute.verify.imported import check_imported_examples, check_imported_neurons
@@ -16,6 +15,7 @@ from compute.verify.weights import check_index, check_weight_columns, check_weig
 from compute.verify.windows import check_windows
 from gluscope_core.columns import TextColumn
 from gluscope_core.dataset import Dataset, open_dataset
+from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import DatasetDamaged, GluscopeError
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, ImportRecord, WeightsRecord, read_manifest
 from gluscope_core.places import Folder

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from compute.card import CARD_NAME, card
+from compute.card import card
 from compute.config import WeightsConfig
 from compute.durable import PROGRESS, commit, complete, locked, refuse_strangers, remove_work
 from compute.models import (
@@ -38,6 +38,7 @@ from compute.weights.rows import bare_neurons, neurons_with, token_rows, weight_
 from compute.write import is_whole, write_table
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
+from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import BadSettings, DatasetDamaged
 from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelRecord, WeightsRecord
 from gluscope_core.schema import (

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gluscope_core.activations import Activation, activation
 from gluscope_core.dataset import Coming, Dataset
+from gluscope_core.dataset_card import read_card
 from gluscope_core.errors import DatasetDamaged, NoSuchNeuron, TableMissing
 from gluscope_core.ids import NeuronId
 from gluscope_core.manifest import ImportRecord, Manifest
@@ -23,7 +24,7 @@ from gluscope_core.original.columns import (
     needed_for,
     neuron_rows,
 )
-from gluscope_core.original.files import ParquetFiles, names_in, read_card
+from gluscope_core.original.files import ParquetFiles, names_in
 from gluscope_core.original.footers_say import Shape, least_said, list_length, shape_said
 from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
 from gluscope_core.places import Place

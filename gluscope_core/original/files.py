@@ -16,7 +16,6 @@ from gluscope_core.page_headers import NOTHING, Leaf, Sizes, check_unpacked, sto
 from gluscope_core.places import Place
 
 _Read = TypeVar("_Read")
-_CARD, _CARD_BYTES = "README.md", 2**20
 _DATA = "data"
 _USUAL_FOOTER, _MOST_FOOTER = 2**18, 2**26
 _MOST_IN_PARTS = 2**26
@@ -26,13 +25,6 @@ _MOST_IN_PARTS = 2**26
 def names_in(place: Place) -> list[str]:
     """Files that lie in the dataset's folder itself or in `data`, as on the Hub."""
     return [name for name in place.files() if (name.rpartition("/")[0] in ("", _DATA)) and "/." not in f"/{name}"]
-
-
-def read_card(place: Place) -> str:
-    if not place.has(_CARD):
-        return ""
-    with place.whole(_CARD).open("rb") as file:
-        return file.read(_CARD_BYTES).decode(errors="replace")
 
 
 def _footer_of(place: Place, name: str) -> bytes:

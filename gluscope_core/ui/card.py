@@ -13,8 +13,9 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import code
-from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE
+from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.ui import page
+from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.state import write
 from gluscope_core.vega import PICK
 
@@ -48,8 +49,8 @@ def show_card(dataset: Dataset, threshold: float | None = None) -> None:
         return
     try:
         neuron = NeuronId.parse(text)
-        row = named_neuron(dataset.read_table(NEURONS_TABLE.name, words.CARD_COLUMNS, neuron.layer).to_pandas()).iloc[0]
-    except (BadNeuronId, IndexError, ValueError):
+        row = named_neuron(read_columns(dataset, words.CARD_COLUMNS)).iloc[0]
+    except (BadNeuronId, IndexError):
         st.caption(f"{code(f'neuron={text[:40]}')} is no neuron of this dataset.")
         return
     with st.container(border=True, gap="small"):

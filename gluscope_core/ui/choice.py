@@ -123,12 +123,6 @@ def tried(offered: list[Offer], at_most: int | None = None) -> tuple[list[tuple[
     return opened, problems
 
 
-def others_at_hand(dataset: Dataset) -> dict[str, Dataset]:
-    """By the names of addresses: datasets to compare one with."""
-    opened, _ = tried(offers(ROOT))
-    return {offer.name: each for offer, each in opened if each.manifest.sha256 != dataset.manifest.sha256}
-
-
 def explain_none(problems: list[str]) -> NoReturn:
     st.info(
         f"No dataset yet. Compute one with `python -m compute run`, then put its folder into `datasets/` "

@@ -12,20 +12,21 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadSettings
 from gluscope_core.layer_panels import AXES as AXES_OF_PANELS
 from gluscope_core.layer_panels import panels_html
+from gluscope_core.linked_table import linked_table
 from gluscope_core.markdown import code, escaped
 from gluscope_core.metrics import Metric, available, find
-from gluscope_core.pairs import Colouring, Plain, parse_layers, placed
+from gluscope_core.pairs import Colouring, Grid, Plain, parse_layers, placed, selected
 from gluscope_core.schema import LAYER
 from gluscope_core.spreadsheet import csv_bytes
-from gluscope_core.ui import state
-from gluscope_core.ui.card import name_neuron
+from gluscope_core.ui import page, state
+from gluscope_core.ui.card import name_neuron, pick_neuron
 from gluscope_core.ui.view import show_html
 from gluscope_core.vega import PICK
 
 X, Y, LAYERS, COLOUR, THRESHOLD, AXES, ERRORS, P = "x", "y", "layers", "colour", "tau", "axes", "errors", "p"
 """Keys of the address."""
 _VALUES, _RANKS = "values", "percentiles"
-_MOST_ROWS = 1_000
+_MOST_ROWS = 200
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -53,6 +54,16 @@ class Choices:
         return None if self.colouring is Plain.NONE else self.colouring.value
 
 
+def heading(dataset: Dataset) -> None:
+    """What is explored, and the way to the view that everybody begins with."""
+    manifest = dataset.manifest
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(f"Explore · {escaped(manifest.model.id)}", width="content")
+        st.caption(f"dataset {escaped(dataset.name)}", width="content")
+        label, what = words.first_view(manifest)
+        st.button(label, on_click=_show_first_view, help=f"{what}: all layers, no colour", icon=":material/lightbulb:")
+
+
 def choose(dataset: Dataset) -> Choices:
     """The controls: two metrics, layers and colour in one line, what is rarely changed behind a button."""
     manifest = dataset.manifest
@@ -70,13 +81,10 @@ def choose(dataset: Dataset) -> Choices:
     with slots[3]:
         colour = _choice(COLOUR, "Colour", kinds | labels, Plain.NONE.value)
     with slots[4].popover("More", icon=":material/tune:", help="Axes, error bars, p", width="stretch"):
-        by_rank = st.query_params.get(AXES) == _RANKS
+        by_rank = _axes() == _RANKS
         state.choose(AXES, "Axes", {each: each for each in (_VALUES, _RANKS)}, _RANKS if by_rank else _VALUES, _VALUES)
         errors = state.switch(ERRORS, "Error bars of frequencies", "One standard error either side")
         with_p = state.switch(P, "p values", words.P_WARNING)
-        if (x, y) != defaults:
-            label = "cos(w_in, w_out) against freq(x_gate > 0)" if defaults[1].startswith("freq") else "First view"
-            st.button(label, on_click=_show_first_view, help="The paper's finding")
     threshold = manifest.weights.threshold if manifest.weights else 0.5
     if colour == Plain.IO_CLASS:
         help_ = "From which on a cosine counts as different from 0"
@@ -91,11 +99,22 @@ def _choice(key: str, label: str, options: dict[str, str], default: str) -> str:
     metric = find(asked) if asked else None
     current = asked if asked in options else metric.key if metric and metric.key in options else default
     if asked is not None and current == default and asked != default and (metric is None or metric.key != default):
-        why = "is not in this dataset" if metric else "is nothing that can be shown"
-        st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {options[default]} instead.")
+        _tell(key, asked, "is not in this dataset" if metric else "is nothing that can be shown", options[default])
     names = [default, *(name for name in options if name != default)]
     state.select(key, label, {name: options[name] for name in names}, current, default)
     return current
+
+
+def _axes() -> str:
+    asked = st.query_params.get(AXES, _VALUES)
+    if asked in (_VALUES, _RANKS):
+        return asked
+    _tell(AXES, asked, "is nothing that axes can show", _VALUES)
+    return _VALUES
+
+
+def _tell(key: str, asked: str, why: str, instead: str) -> None:
+    st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {instead} instead.")
 
 
 def _layers(existing: tuple[int, ...]) -> list[int]:
@@ -108,8 +127,8 @@ def _layers(existing: tuple[int, ...]) -> list[int]:
 
 
 def _show_first_view() -> None:
-    for key in (X, Y):
-        state.write(key, None)
+    """At once, so that the browser's way back leads to what was there before."""
+    state.write_all(dict.fromkeys((X, Y, LAYERS, COLOUR, THRESHOLD, AXES)))
 
 
 def show_layers(neurons: pd.DataFrame, found: Correlations, choices: Choices) -> None:
@@ -135,23 +154,28 @@ def pick_layer(chart: str) -> None:
     state.write(LAYERS, ", ".join(str(int(each[LAYER])) for each in picked))
 
 
-def show_table(neurons: pd.DataFrame, choices: Choices, key: str) -> None:
-    """The neurons in a brush or a cell."""
+def pick(chart: str, neurons: pd.DataFrame, cells: Grid | None) -> None:
+    """A click on a point, or on a cell that holds one neuron only, names it in the address."""
+    if cells is None:
+        pick_neuron(chart)
+        return
+    inside = selected(neurons, cells, st.session_state[chart].selection)
+    if len(inside) == 1:
+        name_neuron(inside.iloc[0])
+
+
+def show_table(neurons: pd.DataFrame, choices: Choices) -> None:
+    """The neurons in a brush or a cell, those first that lie highest."""
     if neurons.empty:
         return
-    table = words.table(neurons, choices.x, choices.y, choices.colour_name)
+    table = words.table(neurons.sort_values("y", ascending=False), choices.x, choices.y, choices.colour_name)
     with st.container(horizontal=True, vertical_alignment="center"):
         first = f" (the first {_MOST_ROWS:,} shown)" if len(table) > _MOST_ROWS else ""
-        st.markdown(f"**{len(table):,} neurons selected**{first}. Select a row for its card.", width="stretch")
-        csv, name = csv_bytes(table), f"{choices.x.key}-{choices.y.key}.csv"
-        st.download_button("CSV", csv, name, "text/csv", icon=":material/download:")
-    shown = table.head(_MOST_ROWS)
-    st.dataframe(
-        shown, key=key, hide_index=True, height=260, alt="Selected neurons",
-        on_select=lambda: _pick_row(shown, key), selection_mode="single-row",
-    )  # fmt: skip
-
-
-def _pick_row(table: pd.DataFrame, key: str) -> None:
-    for row in st.session_state[key].selection.rows:
-        name_neuron(table.iloc[row])
+        how_many = "1 neuron" if len(table) == 1 else f"{len(table):,} neurons"
+        st.markdown(f"**{how_many} selected**{first}, by {escaped(choices.y.name)}.", width="stretch")
+        st.download_button(
+            "CSV", lambda: csv_bytes(table), f"{choices.x.key}-{choices.y.key}.csv", "text/csv",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    rows = linked_table(words.linked(table.head(_MOST_ROWS), page.address()), "Selected neurons")
+    show_html(rows, "rows", on_neuron=lambda neuron: state.write(page.NEURON, neuron))

@@ -12,15 +12,16 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.errors import BadNeuronId
 from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
-from gluscope_core.overview import cases_by_layer, classes_by_layer
+from gluscope_core.overview import cases_by_layer, classes_by_layer, striking_table
 from gluscope_core.schema import LAYER, STRIKING_TABLE
 from gluscope_core.some_examples import random_neuron
 from gluscope_core.ui.columns import read_columns
-from gluscope_core.ui.page import SEARCH_PAGE, address
+from gluscope_core.ui.page import METHODS_PAGE, SEARCH_PAGE, address
 from gluscope_core.ui.view import leave_for, show_html
 from gluscope_core.vocabulary import CASES, freq_column
 
 _WANTED, _FOUND = "lookup", "looked up"
+_STRIKING = 40
 
 
 def ways_in(dataset: Dataset) -> None:
@@ -34,6 +35,8 @@ def ways_in(dataset: Dataset) -> None:
         )  # fmt: skip
         link = escape(_link(str(random_neuron(dataset))))
         show_html(f'<a class="button" href="{link}" data-go>Random neuron</a>', "random", width="content")
+        icon = ":material/menu_book:"
+        st.page_link(METHODS_PAGE, label="Definitions, texts and licences", query_params=address(), icon=icon)
     if not wanted:
         return
     try:
@@ -67,4 +70,10 @@ def _by_layer(_dataset: Dataset, version: str) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def striking_of(dataset: Dataset) -> pd.DataFrame | None:
-    return dataset.read_table(STRIKING_TABLE.name).to_pandas() if dataset.has(STRIKING_TABLE.name) else None
+    """The first of the striking neurons, as a table."""
+    return _striking(dataset, dataset.manifest.sha256) if dataset.has(STRIKING_TABLE.name) else None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _striking(_dataset: Dataset, version: str) -> pd.DataFrame:  # noqa: ARG001
+    return striking_table(_dataset.read_table(STRIKING_TABLE.name).to_pandas(), rows=_STRIKING)

@@ -19,15 +19,18 @@ NEURON = "neuron"
 """Key of the address."""
 
 OVERVIEW_PAGE, NEURON_PAGE, EXPLORE_PAGE = "pages/overview.py", "pages/neuron.py", "pages/explore.py"
-SEARCH_PAGE, COMPARE_PAGE = "pages/search.py", "pages/compare.py"
+SEARCH_PAGE, COMPARE_PAGE, METHODS_PAGE = "pages/search.py", "pages/compare.py", "pages/methods.py"
 
 
 _ENTERED = "entered"
+_ICON = ROOT / "gluscope_core" / "icon.svg"
+"""Set before pages are named: of their own icons each visitor's browser asks Google, to show them in its tab."""
 
 
 def navigation() -> StreamlitPage:
     """All pages; the chosen one is for the entry point to run."""
     st.session_state[_ENTERED] = True
+    st.set_page_config(page_icon=_ICON, layout="wide")
     return st.navigation(
         [
             st.Page(ROOT / OVERVIEW_PAGE, title="Overview", icon=":material/home:", default=True),
@@ -37,12 +40,17 @@ def navigation() -> StreamlitPage:
             st.Page(ROOT / SEARCH_PAGE, title="Search", icon=":material/search:"),
             st.Page(ROOT / COMPARE_PAGE, title="Compare", icon=":material/compare:"),
             st.Page(ROOT / "pages/findings.py", title="Findings", icon=":material/lightbulb:"),
-            st.Page(ROOT / "pages/methods.py", title="Methods", icon=":material/menu_book:"),
+            st.Page(ROOT / METHODS_PAGE, title="Methods", icon=":material/menu_book:"),
             st.Page(ROOT / "pages/geometry.py", title="Geometry", icon=":material/explore:"),
             st.Page(ROOT / "pages/datasets.py", title="Datasets", icon=":material/database:"),
         ],
         position="top",
     )
+
+
+def name_tab(*what: str) -> None:
+    """What the browser calls the page in its tabs, its history and its bookmarks."""
+    st.set_page_config(page_title=" · ".join((*what, "GLUScope")))
 
 
 @st.cache_resource(show_spinner=False)

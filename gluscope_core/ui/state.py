@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
+from gluscope_core.markdown import code
 from gluscope_core.ui.choice import dataset_in_links
 
 OPENED = "text"
@@ -56,12 +57,8 @@ def slide(
     key: str, label: str, default: float, help_text: str | None = None, *,
     low: float = 0.0, high: float = 1.0, step: float = 0.05, form: str | None = None, width: int = 320,
 ) -> float:  # fmt: skip
-    """A number between two ends; what the address says beyond them is taken for the nearer end."""
-    try:
-        named = float(st.query_params.get(key, default))
-    except ValueError:
-        named = default
-    st.session_state[f"slide_{key}"] = min(high, max(low, named)) if math.isfinite(named) else default
+    """A number between two ends; what the address says beyond them is taken for the nearer end, and told."""
+    st.session_state[f"slide_{key}"] = _number_within(key, default, low, high)
     return st.slider(
         label,
         low,
@@ -73,6 +70,21 @@ def slide(
         width=width,
         on_change=lambda: write(key, f"{st.session_state[f'slide_{key}']:g}", f"{default:g}"),
     )
+
+
+def _number_within(key: str, default: float, low: float, high: float) -> float:
+    asked = st.query_params.get(key)
+    if asked is None:
+        return default
+    try:
+        named = float(asked)
+    except ValueError:
+        named = math.nan
+    shown = min(high, max(low, named)) if math.isfinite(named) else default
+    if shown != named:
+        why = f"is not between {low:g} and {high:g}" if math.isfinite(named) else "is no number"
+        st.warning(f"{code(f'{key}={asked[:60]}')} {why}: here is {shown:g} instead.")
+    return shown
 
 
 def several(key: str, label: str, options: Iterable[str], most: int, placeholder: str) -> list[str]:

@@ -19,17 +19,18 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 BUNDLED = ROOT / "datasets"
 
 
-def start_server(datasets: Path | str | None, **variables: str) -> tuple[subprocess.Popen, str]:
-    """Without `datasets`, on what its other variables or its secrets name."""
+def start_server(datasets: Path | str | None, below: str = "", **variables: str) -> tuple[subprocess.Popen, str]:
+    """Without `datasets`, on what its other variables or its secrets name; `below` is the path that it serves under."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    command += ["--server.address", "127.0.0.1", *(["--server.baseUrlPath", below] if below else [])]
     named = {} if datasets is None else {FOLDERS_VARIABLE: str(datasets)}
     environment = {**os.environ, **named, **variables}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet)
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}{below}"
     for _ in range(240):
         try:
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)

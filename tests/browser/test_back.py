@@ -2,6 +2,8 @@
 
 import re
 
+from tests.browser.conftest import BUNDLED, start_server
+
 
 def test_from_the_overview_to_a_neuron_and_back(server, page):
     page.goto(server)
@@ -52,3 +54,25 @@ def test_a_prototype_is_one_step(server, page):
     page.get_by_role("heading", name="Conditional enrichment / conditional strengthening").wait_for()
     assert page.url == f"{server}/geometry"
     assert page.get_by_label("Start from").input_value().startswith("28.9766")
+
+
+def test_from_the_datasets_to_one_that_is_typed_and_back(browser):
+    process, address = start_server(BUNDLED, GLUSCOPE_OPEN_ANY="1")
+    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.set_default_timeout(60_000)
+    try:
+        page.goto(f"{address}/methods")
+        page.get_by_role("link", name="Datasets").first.click()
+        page.wait_for_url(f"{address}/datasets")
+        page.get_by_label("Another").fill(str(next(BUNDLED.iterdir())))
+        page.get_by_role("button", name="Open").click()
+        page.wait_for_url(f"{address}/?data=*")
+        page.get_by_label("Look a neuron up").wait_for()
+        page.go_back()
+        page.get_by_label("Another").wait_for()
+        assert page.url == f"{address}/datasets"
+        page.go_back()
+        page.get_by_role("heading", name="Methods").first.wait_for()
+    finally:
+        page.context.close()
+        process.terminate()
