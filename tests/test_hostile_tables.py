@@ -122,6 +122,19 @@ def test_the_bound_is_of_all_groups_together(tmp_path):
             check_unpacked(leaves, chunks, range(10), None, file)
 
 
+def test_a_dictionary_that_nobody_can_measure(tmp_path):
+    """In a compression of Arrow's that is not ours to try, its longest string would count as none."""
+    path = tmp_path / "x.parquet"
+    rows = pa.table({"x": ["a" * 500] * 9})
+    pq.write_table(rows, path, compression="zstd")
+    chunks, leaves = columns_of(read_footer(path)), leaves_of(rows.schema)
+    raw = path.read_bytes()
+    at = raw.index(b"\x28\xb5\x2f\xfd")  # where zstd begins
+    path.write_bytes(raw[:at] + b"\x00" + raw[at + 1 :])
+    with path.open("rb") as file, pytest.raises(Implausible, match="compression that is not read"):
+        check_unpacked(leaves, chunks, [0], None, file)
+
+
 def in_footer(path: Path, change: Callable[[bytes], bytes]) -> bytes:
     raw = path.read_bytes()
     footer = read_footer(path)
