@@ -100,3 +100,9 @@ def test_other_sites_are_left_alone(with_weights, tmp_path, capsys):
     (tmp_path / "site" / "neurons.json").write_text("[1, 2")
     assert make(with_weights, tmp_path / "site", "1.4") == 2
     assert "no list of pages" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_text_names_no_neurons(with_weights, tmp_path, capsys):
+    (tmp_path / "list.txt").write_bytes("1.3 é".encode("latin-1"))
+    assert make(with_weights, tmp_path / "site", f"@{tmp_path / 'list.txt'}") == 2
+    assert f"error: --neurons @{tmp_path / 'list.txt'} is no text in UTF-8: save it as such" in capsys.readouterr().err
