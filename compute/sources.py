@@ -82,7 +82,7 @@ def _local_records(root: Path, files: dict[Path, _Reader], column: str) -> Itera
                 place = name if reader is _read_text else f"{name}:{row}"
                 yield _record(place, content, column)
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise TextsUnusable(f"{path} cannot be read: {error}") from error
+            raise TextsUnusable(f"{path} cannot be read ({error}): fetch it again, or leave it out") from error
 
 
 def _record(place: str, content: dict[str, Any] | None, column: str) -> Record:
@@ -174,7 +174,10 @@ def _hub_source(config: TextsConfig) -> Source:
         stream = load_dataset(name, config.source_config, split=config.split, streaming=True, revision=info.sha)
     except Exception as error:  # these libraries raise many kinds
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise TextsUnusable(f"{name}: neither a file or folder here, nor a dataset on the Hub ({reason})") from error
+        raise TextsUnusable(
+            f"{name}: neither a file or folder here, nor a dataset on the Hub ({reason}): see that the name, "
+            "--source-config and --split are right, and log in by `hf auth login` if it is private"
+        ) from error
     if stream.column_names is not None:
         _require_column(name, stream.column_names, config.text_column)
     shuffled = stream.shuffle(seed=config.seed, buffer_size=_SHARDS_ONLY)

@@ -192,7 +192,7 @@ def _read_ids(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
                 raise TextsUnusable(f"{path}: a token id is beyond 32 bits; write the file again")
             yield values.astype(np.int32), column.value_lengths().fill_null(0).to_numpy().astype(np.int64)
     except (pa.ArrowException, OSError) as error:
-        raise TextsUnusable(f"{path} cannot be read as parquet: {error}") from error
+        raise TextsUnusable(f"{path} cannot be read as parquet ({error}): write it again") from error
 
 
 def _check_type(path: Path, schema: pa.Schema) -> None:
@@ -201,7 +201,9 @@ def _check_type(path: Path, schema: pa.Schema) -> None:
     kind = schema.field(TextColumn.INPUT_IDS).type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not pa.types.is_integer(kind.value_type):
-        raise TextsUnusable(f"{path}: column input_ids is {kind}, expected lists of integers")
+        raise TextsUnusable(
+            f"{path}: column input_ids is {kind}, expected lists of integers: tokenise the texts with `texts`"
+        )
 
 
 def _bounds(lengths: np.ndarray) -> np.ndarray:

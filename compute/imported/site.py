@@ -44,7 +44,9 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
             skipped += 1
             say(f"{path}: skipped: {problem}")
     if not pages:
-        raise ImportRefused(f"{folder}: none of its pages can be read: see above why")
+        raise ImportRefused(
+            f"{folder}: none of its pages can be read, for the reasons above: give pages as the original writes them"
+        )
     rows = PageRows(list(pages.values()), activation(model.activation))
     record = ImportRecord(
         source=ImportSource.PAGES,

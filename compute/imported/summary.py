@@ -109,7 +109,9 @@ def _list_of(content: Mapping, each: ExampleList, path: Path) -> dict[Field, Ten
     if found is None:
         return None
     if not isinstance(found, dict) or not all(isinstance(found.get(name), Tensor) for name in _FIELDS.values()):
-        raise ImportRefused(f"{path}: {each.case.column} {each.valued} has no values and indices")
+        raise ImportRefused(
+            f"{path}: {each.case.column} {each.valued} has no values and indices: give what b_activations.py wrote"
+        )
     return {field: found[name] for field, name in _FIELDS.items()}
 
 
@@ -126,4 +128,6 @@ def _refuse_other_shapes(
             wrong.append(each.column(Field.VALUES))
     if len(shape) != _NEURON_AXES or not shape.numel() or wrong:
         named = f"{wrong[0]} and {len(wrong) - 1} others" if wrong else "its frequencies"
-        raise ImportRefused(f"{path}: {named} are not of {tuple(shape)}, layer × neuron: the file is damaged")
+        raise ImportRefused(
+            f"{path} is damaged: {named} are not of {tuple(shape)}, layer × neuron: give what b_activations.py wrote"
+        )

@@ -95,7 +95,8 @@ def known_columns(columns: Sequence[str] | None, where: str) -> list[str]:
     """Those that are asked for; all where none are named."""
     unknown = sorted(set(columns or ()) - set(NEURONS.names))
     if unknown:
-        raise ColumnMissing(f"{where} has no column {', '.join(map(repr, unknown))}")
+        named = ", ".join(map(repr, unknown))
+        raise ColumnMissing(f"{where} has no column {named}: name some of those in docs/dataset.md")
     return list(NEURONS.names) if columns is None else list(columns)
 
 

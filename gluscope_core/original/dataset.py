@@ -96,7 +96,10 @@ class OriginalDataset(Dataset):
         self._refuse("vocab")
 
     def _refuse(self, table: str) -> NoReturn:
-        raise TableMissing(f"{self._where} has no table {table}: the original program wrote statistics and lists only")
+        raise TableMissing(
+            f"{self._where} has no table {table}, since the original program wrote statistics and lists only: compute "
+            "it with `python -m compute`, or leave it out"
+        )
 
     @cached_property
     def _act(self) -> Activation:
@@ -118,12 +121,14 @@ class OriginalDataset(Dataset):
     def _row_of(self, neuron: NeuronId, columns: Sequence[str]) -> pa.Table:
         found = np.flatnonzero((self._layer == neuron.layer) & (self._neuron == neuron.neuron))
         if not len(found):
-            raise NoSuchNeuron(f"no neuron {neuron} in {self._where}")
+            raise NoSuchNeuron(f"no neuron {neuron} in {self._where}: name one that `neurons()` lists")
         return self._rows.row(int(found[0]), columns)
 
     def _read_keys(self) -> tuple[np.ndarray, np.ndarray]:
         if self._rows.rows > _MOST_NEURONS:
-            raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
+            raise DatasetDamaged(
+                f"{self._where} has {self._rows.rows} rows, more than there are neurons: open one with a row for each"
+            )
         keys = pa.concat_tables(self._rows.groups([LAYER, NEURON]))
 
         def read() -> tuple[np.ndarray, np.ndarray]:
