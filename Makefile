@@ -8,7 +8,7 @@ WORKERS ?= 2
 # What a hosting cloud has: an environment of requirements.txt alone, in which every page opens.
 DEPLOYED := build/deployed
 
-.PHONY: app test test-slow check deployed requirements docs screenshots demo-data bench bench-gpu clean
+.PHONY: app test test-slow check deployed floors audit requirements docs screenshots demo-data bench bench-gpu clean
 
 app: .venv/app-installed
 	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -31,6 +31,23 @@ deployed:
 	$(PYTHON) -m venv --clear $(DEPLOYED)
 	$(DEPLOYED)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(DEPLOYED)/bin/python -m tests.deployed
+
+# The oldest versions that pyproject.toml allows: every page opens, and what leans on other packages most passes.
+FLOORS := build/floors
+floors: .venv/dev-installed
+	$(PYTHON) -m venv --clear $(FLOORS)/app
+	$(BIN)/python -m tests.floors app > $(FLOORS)/app.txt
+	$(FLOORS)/app/bin/python -m pip install --quiet --disable-pip-version-check -c $(FLOORS)/app.txt -e ".[app]"
+	$(FLOORS)/app/bin/python -m tests.deployed
+	$(PYTHON) -m venv --clear $(FLOORS)/compute
+	$(BIN)/python -m tests.floors app compute > $(FLOORS)/compute.txt
+	$(FLOORS)/compute/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-c $(FLOORS)/compute.txt -e ".[app,compute]" beartype hypothesis pytest
+	$(FLOORS)/compute/bin/python -m pytest -q $(addprefix tests/test_,run.py weights_stage.py texts_stage.py hub.py)
+
+# Known vulnerabilities of what requirements.txt pins, where a service that knows them can be reached.
+audit: .venv/dev-installed
+	$(BIN)/python -m tests.audit
 
 # Every version and its hash, from the ranges in pyproject.toml.
 requirements: .venv/dev-installed

@@ -128,9 +128,10 @@ ARCHITECTURES = {
 
 def architecture_of(config: PretrainedConfig, model: str) -> Architecture:
     """The entry of a text model; refuses, by name and reason, one that cannot be analysed."""
-    reason = _why_not(config)
-    if reason is not None:
-        raise ModelRefused(f"{model}: {reason}")
+    if (method := _quantised_by(config)) is not None:
+        raise ModelRefused(f"{model}: its weights are quantised ({method}): give the checkpoint they were made from")
+    if (reason := _why_not(config)) is not None:
+        raise ModelRefused(f"{model}: {reason}: give a dense decoder with gated MLPs, such as those in docs/models.md")
     return ARCHITECTURES[config.model_type]
 
 
@@ -140,8 +141,20 @@ def refuse_foreign_code(content: dict, model: str) -> None:
     if kind in CONFIG_MAPPING:
         return
     if "auto_map" in content:
-        raise ModelRefused(f"{model}: architecture {kind!r} needs code that comes with the model, which is never run")
-    raise ModelRefused(f"{model}: architecture {kind!r} is unknown to transformers {transformers.__version__}")
+        raise ModelRefused(
+            f"{model}: architecture {kind!r} needs code that comes with the model, which is never run: give a "
+            "checkpoint that transformers has code for, often the one whose name ends in -hf"
+        )
+    raise ModelRefused(
+        f"{model}: architecture {kind!r} is unknown to transformers {transformers.__version__}: upgrade transformers, "
+        "or give another model"
+    )
+
+
+def _quantised_by(config: PretrainedConfig) -> str | None:
+    stored = getattr(config, "quantization_config", None)
+    method = stored.get("quant_method") if isinstance(stored, dict) else getattr(stored, "quant_method", None)
+    return None if stored is None else str(getattr(method, "value", method))
 
 
 def _why_not(config: PretrainedConfig) -> str | None:
@@ -151,12 +164,6 @@ def _why_not(config: PretrainedConfig) -> str | None:
 def _reasons(config: PretrainedConfig) -> Iterator[tuple[bool, str]]:
     """Each reason to refuse, and whether it holds, the telling ones first."""
     kind = config.model_type
-    stored = getattr(config, "quantization_config", None)
-    method = stored.get("quant_method") if isinstance(stored, dict) else getattr(stored, "quant_method", None)
-    yield (
-        stored is not None,
-        f"its weights are quantised ({getattr(method, 'value', method)}): give the checkpoint that they were made from",
-    )
     yield (
         any(_count(config, setting) > 1 for setting in _EXPERTS),
         f"architecture {kind!r} is a mixture of experts, each of which sees only some of the tokens",

@@ -130,7 +130,8 @@ def _verify(config: VerifyConfig) -> int:
     for violation in verify(config.dataset):
         print(violation)
         violations += 1
-    print(f"{config.dataset}: {f'{violations} violations' if violations else 'as it should be'}", file=sys.stderr)
+    found = f"{violations} violations: fetch or compute it again" if violations else "as it should be"
+    print(f"{config.dataset}: {found}", file=sys.stderr)
     return 1 if violations else 0
 
 

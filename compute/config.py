@@ -49,9 +49,9 @@ class TextsConfig:
 
     def __post_init__(self) -> None:
         for name in ("max_length", "tokens"):
-            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: must be at least 1")
-        require(self.scan is None or self.scan >= 1, "--scan: must be at least 1")
-        require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+            require(getattr(self, name) >= 1, f"{flag(name)} {getattr(self, name)}: give at least 1")
+        require(self.scan is None or self.scan >= 1, f"--scan {self.scan}: give at least 1")
+        require(0 <= self.seed < 2**63, f"--seed {self.seed}: give a number from 0 to 2^63 - 1")
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,14 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name, low in {"top_k": 1, "random_k": 0, "window": 1, "samples": 0, "skip_first": 0}.items():
-            require(getattr(self, name) >= low, f"{flag(name)} {getattr(self, name)}: must be at least {low}")
-        require(self.top_k <= 1024 and self.random_k <= 1024, "--top-k and --random-k: at most 1024")
-        require(self.window <= 4096, "--window: at most 4096")
-        require(self.batch_tokens is None or self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
-        require(0 < self.checkpoint_share <= 1, "--checkpoint-share: must be above 0 and at most 1")
-        require(0 <= self.seed < 2**63, "--seed: must be from 0 to 2^63 - 1")
+            require(getattr(self, name) >= low, f"{flag(name)} {getattr(self, name)}: give at least {low}")
+        for name, most in {"top_k": 1024, "random_k": 1024, "window": 4096}.items():
+            require(getattr(self, name) <= most, f"{flag(name)} {getattr(self, name)}: give at most {most}")
+        tokens = self.batch_tokens
+        require(tokens is None or tokens >= 1, f"--batch-tokens {tokens}: give at least 1")
+        share = self.checkpoint_share
+        require(0 < share <= 1, f"--checkpoint-share {share}: give more than 0 and at most 1")
+        require(0 <= self.seed < 2**63, f"--seed {self.seed}: give a number from 0 to 2^63 - 1")
 
     @property
     def convention(self) -> SignConvention:
@@ -167,14 +169,18 @@ class WeightsConfig:
         added = self.dataset is not None and self.out is None
         require(
             self.model is not None if self.plan else alone or added,
-            "weights: give --model M for a plan, else either --dataset DIR, or --model M and --out DIR",
+            "`weights` lacks a model or a place: give --model M for a plan, else either --dataset DIR, or --model M "
+            "and --out DIR",
         )
-        require(0 < self.threshold < 1, "--threshold: must be between 0 and 1")
+        require(0 < self.threshold < 1, f"--threshold {self.threshold}: give a number between 0 and 1")
         for name, most in {"top_tokens": 1024, "top_neurons": 1024, "related": 256}.items():
-            require(1 <= getattr(self, name) <= most, f"{flag(name)}: must be from 1 to {most}")
+            value = getattr(self, name)
+            require(1 <= value <= most, f"{flag(name)} {value}: give a number from 1 to {most}")
         for name in ("partition_share", "entropy_share", "attention_cosine"):
-            require(0 < getattr(self, name) <= 1, f"{flag(name)}: must be above 0 and at most 1")
-        require(self.entropy_directions is None or self.entropy_directions >= 1, "--entropy-directions: at least 1")
+            value = getattr(self, name)
+            require(0 < value <= 1, f"{flag(name)} {value}: give more than 0 and at most 1")
+        directions = self.entropy_directions
+        require(directions is None or directions >= 1, f"--entropy-directions {directions}: give at least 1")
 
 
 @dataclass(frozen=True)
@@ -208,8 +214,8 @@ class ExamplesConfig:
     """Of the model, on the Hub."""
 
     def __post_init__(self) -> None:
-        require(self.neurons, "--neurons: name at least one, such as 31.9634")
-        require(self.batch_tokens >= 1, "--batch-tokens: must be at least 1")
+        require(self.neurons, "--neurons is empty: name at least one, such as 31.9634")
+        require(self.batch_tokens >= 1, f"--batch-tokens {self.batch_tokens}: give at least 1")
 
 
 @dataclass(frozen=True)
@@ -241,7 +247,7 @@ class SiteConfig:
     """Of the signs that are shown; by default the dataset's own."""
 
     def __post_init__(self) -> None:
-        require(self.neurons, "--neurons: name at least one, such as 31.9634")
+        require(self.neurons, "--neurons is empty: name at least one, such as 31.9634")
 
 
 @dataclass(frozen=True)
@@ -264,7 +270,7 @@ class ImportConfig:
     """Of the model, on the Hub."""
 
     def __post_init__(self) -> None:
-        require(self.window >= 1, f"--window {self.window}: must be at least 1")
+        require(self.window >= 1, f"--window {self.window}: give at least 1")
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _refuse_without_lists(dataset: Dataset, table: str, neurons: list[NeuronId])
         raise BadSettings(
             f"{dataset.folder} has no lists of neuron {without[0]}"
             + (f" and {len(without) - 1} others" if len(without) > 1 else "")
-            + ": only a `run` over all texts finds the strongest ones"
+            + ": name others, or `run` the model over all texts, which alone finds the strongest"
         )
 
 
@@ -234,7 +234,10 @@ def _work(task: _Task, listed: Listed, turned: np.ndarray, stop: StopRequest) ->
 
 def _refuse_texts_beyond(listed: Listed, texts: TokenTexts) -> None:
     if len(listed.texts) and not 0 <= listed.texts.min() <= listed.texts.max() < len(texts):
-        raise TextsUnusable(f"{texts.id} has {len(texts)} texts, but the lists name text {listed.texts.max()}")
+        raise TextsUnusable(
+            f"{texts.id} has {len(texts)} texts, but the lists name text {listed.texts.max()}: give the texts that the "
+            "dataset was computed on"
+        )
 
 
 def _misfits(listed: Listed, errors: np.ndarray) -> Iterator[tuple[NeuronId, float]]:

@@ -57,7 +57,7 @@ class Home:
                 return (self.folder / files[0].path).parent
         elif (self.folder / TEXTS_FOLDER).is_dir():
             return self.folder / TEXTS_FOLDER
-        raise BadSettings("--texts: give the texts that the dataset was computed on, since it does not hold them")
+        raise BadSettings("--texts is missing, and the dataset holds none: give the texts that it was computed on")
 
     def facts_for(self, given: ModelRecord) -> ModelFacts:
         """What is known of the model. The original's rows say how many layers it has at least."""

@@ -46,7 +46,10 @@ def load_model(
     decoder.eval().requires_grad_(requires_grad=False)
     homeless = [name for name, parameter in decoder.named_parameters() if parameter.device.type != device.type]
     if homeless:
-        raise ModelRefused(f"{source.id}: all GPUs together are too small for it: {homeless[0]} finds no place")
+        raise ModelRefused(
+            f"{source.id}: all GPUs together are too small for it ({homeless[0]} finds no place): give --device cpu, "
+            "or a machine with more memory"
+        )
     return GatedModel(decoder, tuple(GatedMLP(layer, architecture) for layer in layers))
 
 
@@ -68,7 +71,8 @@ def _from_files(
     except LOADING_ERRORS as error:
         raise refusal(source, error) from error
     if report["missing_keys"]:
-        raise ModelRefused(f"{source.id}: its files lack the weights {min(report['missing_keys'])} and others")
+        lacking = min(report["missing_keys"])
+        raise ModelRefused(f"{source.id}: its files lack the weights {lacking} and others: fetch the model again")
     return decoder if text_config(config) is config else decoder.get_decoder()  # of one that also sees
 
 

@@ -58,7 +58,7 @@ def merge(config: MergeConfig) -> None:
 def _read_parts(folders: tuple[Path, ...]) -> list[_Part]:
     """All parts of one run, in the order of their numbers, each complete."""
     if not folders:
-        raise BadSettings("merge: name the folders of the parts")
+        raise BadSettings("`merge` has no parts: name their folders")
     parts = sorted((_read_part(folder) for folder in folders), key=lambda part: part[1].shard)
     first = parts[0][1]
     for checkpoint, identity, _ in parts[1:]:

@@ -62,7 +62,9 @@ def find_model_of(manifest: Manifest | None, model: str | None, revision: str | 
     if model is not None:
         return find_model(model, revision)
     if manifest is None or manifest.model.revision is None:
-        raise BadSettings("--model: give the model that the dataset was computed from, since it was a local one")
+        raise BadSettings(
+            "--model is missing, and the dataset's was a local one: give the model that it was computed from"
+        )
     return find_model(manifest.model.id, revision or manifest.model.revision)
 
 
@@ -75,7 +77,7 @@ def refuse_other_model(found: ModelFacts, given: ModelRecord, folder: Path) -> N
         if name not in ("id", "dtype") and old is not None and getattr(given, name) != old
     ]
     if differing:
-        raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}")
+        raise ModelRefused(f"{folder} was computed from another model: {'; '.join(differing)}; give that model")
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:
@@ -120,7 +122,10 @@ def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, de
     architecture = architecture_of(config, source.id)
     activation = getattr(config, architecture.activation_setting)
     if activation not in ACTIVATIONS:
-        raise ModelRefused(f"{source.id}: activation function {activation!r} is not known to GLUScope")
+        raise ModelRefused(
+            f"{source.id}: activation function {activation!r} is not known to GLUScope: give a model that has one of "
+            f"{', '.join(sorted(ACTIVATIONS))}"
+        )
     return ModelRecord(
         id=source.id,
         revision=commit,
@@ -139,7 +144,10 @@ def describe_model(source: ModelSource, config: PretrainedConfig, dtype: str, de
 
 def refusal(source: ModelSource, error: Exception) -> ModelRefused:
     reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-    return ModelRefused(f"{source.id}: transformers cannot load it ({reason})")
+    return ModelRefused(
+        f"{source.id}: transformers cannot load it ({reason}): see that name and revision are right and all files "
+        "there, and log in by `hf auth login` if it is private"
+    )
 
 
 def _choose_dtype(dtype: str, config: PretrainedConfig, device: str) -> str:

@@ -32,7 +32,10 @@ def refuse_unknown(dataset: Dataset, neuron: NeuronId) -> None:
     layers, width = dataset.manifest.layers, dataset.manifest.model.d_mlp
     if neuron.layer not in layers or neuron.neuron >= width:
         has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
-        raise NoSuchNeuron(f"{neuron} does not exist: the dataset has {has}, each of neurons 0 to {width - 1}")
+        raise NoSuchNeuron(
+            f"{neuron} does not exist in {dataset.place}, which has {has}, each of neurons 0 to {width - 1}: name one "
+            "of those"
+        )
 
 
 def _read(named: str, dataset: Dataset, table: str) -> Iterator[NeuronId]:
@@ -42,7 +45,13 @@ def _read(named: str, dataset: Dataset, table: str) -> Iterator[NeuronId]:
             raise BadSettings(f"--neurons {ALL}: the dataset has no table {table}; name neurons, such as 31.9634")
         yield from found
     elif named.startswith("@"):
-        for word in Path(named[1:]).read_text(encoding="utf-8").split():
-            yield NeuronId.parse(word)
+        yield from map(NeuronId.parse, _words_of(Path(named[1:])))
     else:
         yield NeuronId.parse(named)
+
+
+def _words_of(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except UnicodeDecodeError as error:
+        raise BadSettings(f"--neurons @{path} is no text in UTF-8: save it as such, with ids like 31.9634") from error

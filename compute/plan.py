@@ -130,7 +130,7 @@ def _choose_compiled(config: RunConfig, pairs: int, device: torch.device) -> boo
 def _layers(config: RunConfig, model: ModelRecord) -> tuple[int, ...]:
     beyond = [layer for layer in config.layers if layer >= model.layers]
     if beyond:
-        raise BadSettings(f"--layers {beyond[0]}: {model.id} has layers 0 to {model.layers - 1}")
+        raise BadSettings(f"--layers {beyond[0]}: {model.id} has layers 0 to {model.layers - 1}: name some of those")
     return config.layers or tuple(range(model.layers))
 
 

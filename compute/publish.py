@@ -184,8 +184,8 @@ def _check_against_manifest(folder: Path, plan: _Plan) -> None:
         path = folder / record.path
         if not path.is_file() or path.stat().st_size != record.bytes or sha256_of(path) != record.sha256:
             raise DatasetDamaged(
-                f"{path} is missing, or not as it was written; nothing was sent. `python -m compute verify {folder}` "
-                "says more"
+                f"{path} is missing, or not as it was written, and nothing was sent: see what else "
+                f"`python -m compute verify {folder}` finds, then compute it again"
             )
 
 
@@ -258,11 +258,13 @@ def _named(repo_id: str) -> Iterator[None]:
         with explained(repo_id, None):
             yield
     except HubUnreachable as error:
-        raise HubUnreachable(f"{error}; repeat the command, which sends only what is missing") from error
+        raise HubUnreachable(
+            f"publishing stopped: {error}; repeat the command, which sends only what is missing"
+        ) from error
     except GluscopeError:
         raise
     except ValueError as error:
-        raise HubRefused(f"{repo_id}: the Hub does not take it: {error}") from error
+        raise HubRefused(f"{repo_id}: the Hub does not take it ({error}): mend that and repeat the command") from error
     except RuntimeError as error:  # of uploads, by either protocol
         said = str(error).strip().rstrip(".")
         raise HubUnreachable(f"{repo_id}: {said}. Repeat the command, which sends only what is missing") from error

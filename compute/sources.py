@@ -200,7 +200,8 @@ def _hub_source(config: TextsConfig) -> Source:
         stream = load_dataset(name, config.source_config, split=config.split, streaming=True, revision=info.sha)
     except Exception as error:  # these libraries raise many kinds
         raise TextsUnusable(
-            f"{name}: neither a file or folder here, nor a dataset on the Hub ({_reason(error)})"
+            f"{name}: neither a file or folder here, nor a dataset on the Hub ({_reason(error)}): see that the name, "
+            "--source-config and --split are right, and log in by `hf auth login` if it is private"
         ) from error
     if stream.column_names is not None:
         _require_column(name, stream.column_names, config.text_column)

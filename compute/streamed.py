@@ -142,7 +142,10 @@ class StreamedModel:
             prefix = name.removesuffix(own[0])
             if prefix + own[0] == name and all(prefix + each in names for each in own):
                 return prefix
-        raise ModelRefused(f"{self._source.id}: its files do not hold all weights of a {self._config.model_type} model")
+        raise ModelRefused(
+            f"{self._source.id}: its files do not hold all weights of a {self._config.model_type} model: fetch the "
+            "model again"
+        )
 
 
 class _Safetensors:
@@ -157,7 +160,7 @@ class _Safetensors:
         elif self._locate(SAFE_WEIGHTS_NAME) is not None:
             self._file_of = dict.fromkeys(self._open(SAFE_WEIGHTS_NAME).keys(), SAFE_WEIGHTS_NAME)
         else:
-            raise ModelRefused(f"{source.id}: it has no safetensors files; weights of other formats are not read")
+            raise ModelRefused(f"{source.id} has no safetensors files: give a revision or a copy that has them")
 
     @property
     def names(self) -> set[str]:
@@ -170,7 +173,7 @@ class _Safetensors:
         if name not in self._opened:
             path = self._locate(name)
             if path is None:
-                raise ModelRefused(f"{name}: this file of the model is missing")
+                raise ModelRefused(f"{name}: this file of the model is missing: fetch the model again")
             self._opened[name] = safe_open(path, framework="pt")
         return self._opened[name]
 

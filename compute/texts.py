@@ -61,7 +61,7 @@ def texts(config: TextsConfig) -> None:
         raise TextsUnusable(f"{found.id} comes without a tokenizer: give the model whose tokenizer it uses")
     start = choose_start(tokenizer, config.first_token)
     if config.max_length <= len(start.ids):
-        raise BadSettings(f"--max-length {config.max_length}: leaves no room for text")
+        raise BadSettings(f"--max-length {config.max_length} leaves no room for text: give more than {len(start.ids)}")
     source = open_source(config)
     settings = _settings(config, source, found.id, start)
     config.out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,10 @@ def texts(config: TextsConfig) -> None:
         sample, counts = progress.load(Sample(config.tokens), config.seed)
         _take_up(source, _Tokenising(tokenizer, start, config), sample, counts, progress)
         if not sample.kept:
-            raise TextsUnusable(f"{source.id}: none of {counts.seen} documents has text in {config.text_column!r}")
+            raise TextsUnusable(
+                f"{source.id}: none of {counts.seen} documents has text in {config.text_column!r}: name the column "
+                "that has, with --text-column"
+            )
         origin = _origin(sample, counts, source, settings, vocabulary_fingerprint(tokenizer))
         _write(config.out, sample, origin)
         progress.remove()
@@ -114,7 +117,7 @@ def choose_start(tokenizer: PreTrainedTokenizerBase, wanted: str) -> Start:
         return Start((), "none: texts begin as they are")
     number = there[choice]
     if not isinstance(number, int):
-        raise BadSettings(f"--first-token {wanted}: this tokenizer has no {choice.upper()}")
+        raise BadSettings(f"--first-token {wanted}: this tokenizer has no {choice.upper()}: give auto, or none")
     return Start((number,), f"{choice.upper()}, token {number}, begins every text and counts as one of its tokens")
 
 

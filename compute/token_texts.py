@@ -215,7 +215,9 @@ def _check_type(path: Path, schema: pa.Schema) -> None:
     kind = schema.field(TextColumn.INPUT_IDS).type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not pa.types.is_integer(kind.value_type):
-        raise TextsUnusable(f"{path}: column input_ids is {kind}, expected lists of integers")
+        raise TextsUnusable(
+            f"{path}: column input_ids is {kind}, expected lists of integers: tokenise the texts with `texts`"
+        )
 
 
 def _bounds(lengths: np.ndarray) -> np.ndarray:

@@ -43,6 +43,9 @@ def activation(name: str | None) -> Activation:
     if name is None:
         return lambda x: np.full(np.shape(x), np.nan)
     if name not in ACTIVATIONS:
-        raise DatasetDamaged(f"activation function {name!r} is unknown: known are {', '.join(sorted(ACTIVATIONS))}")
+        known = ", ".join(sorted(ACTIVATIONS))
+        raise DatasetDamaged(
+            f"activation function {name!r} is none of {known}: upgrade GLUScope, or compute the dataset again"
+        )
     function = ACTIVATIONS[name]
     return lambda x: function(np.asarray(x, dtype=np.float64))

@@ -203,7 +203,10 @@ class Dataset:
         records = self.manifest.files_of(table)
         if not records:
             have = sorted({record.table for record in self.manifest.files})
-            raise TableMissing(f"{self.place} has no table {table}: it has {', '.join(have)}")
+            raise TableMissing(
+                f"{self.place} has no table {table}, only {', '.join(have)}: name one of those, or add it with "
+                "`python -m compute`"
+            )
         return records
 
     def _file(self, path: str) -> TableFile:
@@ -228,7 +231,7 @@ class Dataset:
                 file = self._file(record.path)
                 return self._settled(lambda file=file, first=first: file.read_at(number - first))
             first += record.rows
-        raise NoSuchText(f"{what} does not exist: {self.place} has numbers 0 to {first - 1}")
+        raise NoSuchText(f"{what} does not exist in {self.place}: name one of 0 to {first - 1}")
 
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
         self._records_of(table)
@@ -237,10 +240,10 @@ class Dataset:
             return row
         if self.manifest.holds(neuron_id):
             raise NotComputed(
-                f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only: "
-                f"`python -m compute run` with `--layers {neuron_id.layer}` computes them"
+                f"{self.place} has no {table} of neuron {neuron_id}, since it keeps those of some only: name another, "
+                f"or compute them by `python -m compute run` with `--layers {neuron_id.layer}`"
             )
-        raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.place}")
+        raise NoSuchNeuron(f"no neuron {neuron_id} in table {table} of {self.place}: name one that `neurons()` lists")
 
     def _settled(self, read: Callable[[], _Read]) -> _Read:
         """Tells bytes that changed because tables were replaced under us from bytes that are damaged."""

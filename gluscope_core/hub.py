@@ -39,7 +39,7 @@ _DATASET = constants.REPO_TYPE_DATASET
 class HubRevision:
     """One commit of a dataset, which later commits do not change."""
 
-    remedy = "who published it must publish it again"
+    remedy = "ask who published it to publish it again"
 
     def __init__(self, repo_id: str, revision: str) -> None:
         self.name, self.revision = repo_id, revision
@@ -59,7 +59,9 @@ class HubRevision:
             if commit is None:
                 raise
         if commit is None or not _COMMIT.fullmatch(commit):
-            raise HubUnreachable(f"{repo_id}: the Hub does not say which commit it has; is HF_ENDPOINT a Hub's?")
+            raise HubUnreachable(
+                f"{repo_id}: the Hub does not say which commit it has: set HF_ENDPOINT to a Hub, or unset it"
+            )
         return cls(repo_id, commit)
 
     def __str__(self) -> str:
@@ -94,7 +96,8 @@ class HubRevision:
             return read_manifest_file(self.whole(MANIFEST_NAME), self.locate(MANIFEST_NAME))
         except FileNotFoundError as error:
             raise DatasetNotFound(
-                f"{self} holds no dataset of GLUScope's: no {MANIFEST_NAME}, which comes last while one is published"
+                f"{self} holds no dataset of GLUScope's (no {MANIFEST_NAME}, which comes last while one is published): "
+                "wait for it, or name another"
             ) from error
 
     def kept(self, path: str) -> bool:

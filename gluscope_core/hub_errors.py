@@ -64,7 +64,7 @@ def explanation(error: Exception, repo_id: str, revision: str | None) -> Excepti
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
         error = error.__cause__  # the client hides behind its cache what the Hub said
     if isinstance(error, HFValidationError):
-        return DatasetNotFound(f"{repo_id!r} can be no dataset's id on the Hub: {error}")
+        return DatasetNotFound(f"{repo_id!r} can be no dataset's id on the Hub ({error}): write user/name")
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
         where = error.filename or constants.HF_HUB_CACHE
         return CacheUnusable(

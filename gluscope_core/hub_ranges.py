@@ -85,7 +85,7 @@ def _content(response: httpx2.Response, *, at_hub: bool, path: str) -> bytes | N
     if status == 200:
         raise RangesIgnored
     if status == 416:
-        raise DatasetDamaged(f"{path} is shorter than the manifest says: who published it must publish it again")
+        raise DatasetDamaged(f"{path} is shorter than the manifest says: ask who published it to do so again")
     if status in PASSING:
         raise of_status(response)
     if not at_hub:

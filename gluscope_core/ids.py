@@ -33,5 +33,8 @@ class NeuronId(NamedTuple):
         neuron = cls.parse(text)
         if neuron.layer not in layers or neuron.neuron >= width:
             has = f"layers {layers[0]} to {layers[-1]}" if layers else "no layers"
-            raise NoSuchNeuron(f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}")
+            raise NoSuchNeuron(
+                f"{neuron} does not exist here: the dataset has {has}, each of neurons 0 to {width - 1}: name one of "
+                "those"
+            )
         return neuron

@@ -186,7 +186,7 @@ class JoinedDataset(Dataset):
     def _of_weights(self, columns: list[str], theirs: pa.Table, layer: int | None) -> dict[str, pa.Array]:
         weights = self._weights
         if weights is None:
-            raise JoinRefused(f"{self.place} has no weights joined to it")
+            raise JoinRefused(f"{self.place} has no weights joined to it: open it with weights=FOLDER")
         derived = (NeuronColumn.MEAN_POST_SKEW, NeuronColumn.EFFECTIVE_IO)
         needed = {*columns, NeuronColumn.FLIPPED, NeuronColumn.UNEMBED_SKEW} - set(derived)
         table = weights.read_table(NEURONS_TABLE.name, [*_KEY, *sorted(needed)], layer)
@@ -221,7 +221,8 @@ def _places(table: pa.Table, wanted: pa.Table) -> np.ndarray:
     index = pd.MultiIndex.from_arrays([np.asarray(table.column(name)) for name in _KEY])
     places = index.get_indexer(pd.MultiIndex.from_arrays([np.asarray(wanted.column(name)) for name in _KEY]))
     if (places < 0).any():
-        raise JoinRefused("the weights lack neurons that the activations have: compute them of the whole model")
+        lacking = int((places < 0).sum())
+        raise JoinRefused(f"the weights lack {lacking:,} neurons of the activations: compute them of the whole model")
     return places
 
 
@@ -262,7 +263,8 @@ def _with_windows(base: Manifest, windows: Manifest) -> Manifest:
 
 def _joined_manifest(base: Manifest, weights: Manifest) -> Manifest:
     if (problem := why_not_joined(base, weights)) or weights.weights is None or base.imported is None:
-        raise JoinRefused(f"the weights of {weights.model.id} do not fit {base.model.id}: {problem}")
+        ours = base.model.id
+        raise JoinRefused(f"the weights of {weights.model.id} do not fit {ours}: {problem}; give weights of {ours}")
     record, convention = weights.weights, base.sign_convention
     remarks = [*base.imported.remarks, f"What weights say was computed apart, of {weights.model.id}."]
     if short_name(weights.model.id) != short_name(base.model.id):

@@ -135,7 +135,8 @@ def to_json(entries: Sequence[Entry], about: About) -> bytes:
 def from_file(name: str, content: bytes, existing: Callable[[str], NeuronId] = NeuronId.parse) -> NeuronList:
     """A file of either kind, ours or made by hand; `BadNeuronList` where it is none."""
     if len(content) > MOST_BYTES:
-        raise BadNeuronList(f"{name[:60]} is larger than {MOST_BYTES // 2**20} MB: a list of neurons is not")
+        most = MOST_BYTES // 2**20
+        raise BadNeuronList(f"{name[:60]} is larger than {most} MB, as no list of neurons is: open the one exported")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -175,10 +176,12 @@ def _json(name: str, text: str) -> Any:
 def _rows_of_json(name: str, content: Any) -> list[dict[str, Any]]:
     rows = content.get("neurons") if isinstance(content, dict) else content
     if not isinstance(rows, list):
-        raise BadNeuronList(f'{name[:60]} has no list of "neurons"')
+        raise BadNeuronList(f"{name[:60]} has no list of neurons: export it again, or write a list of ids")
     plain = [{NEURON: row} if isinstance(row, str) else row for row in rows]
     if not all(isinstance(row, dict) and isinstance(row.get(TAGS, []), list | str | None) for row in plain):
-        raise BadNeuronList(f"{name[:60]}: each neuron is an id, or an object with {NEURON}, {NOTE} and {TAGS}")
+        raise BadNeuronList(
+            f"{name[:60]}: some entry is no neuron: write each as an id, or an object with {NEURON}, {NOTE}, {TAGS}"
+        )
     return plain
 
 
@@ -190,6 +193,6 @@ def _rows_of_csv(name: str, text: str) -> list[dict[str, Any]]:
         raise BadNeuronList(f"{name[:60]} is not whole CSV ({error}): export the list again") from error
     if rows and NEURON not in rows[0]:
         raise BadNeuronList(
-            f"{name[:60]} has no column {NEURON}: the first line names the columns, {NEURON}, {NOTE}, {TAGS}"
+            f"{name[:60]} has no column {NEURON}: name the columns in the first line, {NEURON}, {NOTE}, {TAGS}"
         )
     return [{key: unguarded(value) for key, value in row.items() if key and isinstance(value, str)} for row in rows]

@@ -175,5 +175,5 @@ def parse_layers(text: str, existing: Sequence[int]) -> list[int]:
         chosen |= {layer for layer in existing if first <= layer <= last}
         if first not in existing or last not in existing or first > last:
             have = f"{existing[0]} to {existing[-1]}" if len(existing) == existing[-1] - existing[0] + 1 else existing
-            raise BadSettings(f"There are no layers {part.strip()} here: the dataset has {have}")
+            raise BadSettings(f"There are no layers {part.strip()} here: name some of {have}")
     return sorted(chosen)

@@ -183,7 +183,7 @@ class _Reader:
         """Conditions that say something of a token need one."""
         given = [key for key in keys if key in self._params]
         if given and not token:
-            self._problems.append(f"{given[0]}={self._params[given[0]][:60]}: this needs a token")
+            self._problems.append(f"{given[0]}={self._params[given[0]][:60]}: this needs a token: name one beside it")
         return read() if given and token else None
 
     def _pointing(self) -> Pointing:
@@ -219,7 +219,7 @@ class _Reader:
     def _metric(self, name: str) -> Metric:
         metric = find(name)
         if metric is None:
-            raise BadSettings(f"{name[:40]!r} is neither a key of a search nor a metric")
+            raise BadSettings(f"{name[:40]!r} is neither a key of a search nor a metric: choose one on the search page")
         if missing := missing_stages(metric.source, self._manifest):
             raise BadSettings(_lacks(f"{metric.name} is", missing))
         return metric
@@ -228,7 +228,7 @@ class _Reader:
         name = text.removeprefix("-")
         if name == VALUE:
             if not token:
-                raise BadSettings("only the neurons of a token have such a value")
+                raise BadSettings(f"{text} is what only the neurons of a token have: name a token, or another order")
             return Order(None, text.startswith("-"))
         return Order(self._metric(name), text.startswith("-"))
 
@@ -237,19 +237,21 @@ _KEYS = {TOKEN, *_POINTING, *_FIRING, CLASS, ROLE, LAYERS, TAU, SORT}
 
 
 def _lacks(what: str, stages: list[str]) -> str:
-    return f"{what} not in this dataset: it lacks the stage{'s' * (len(stages) > 1)} {' and '.join(stages)}"
+    lacking = f"stage{'s' * (len(stages) > 1)} {' and '.join(stages)}"
+    return f"{what} not in this dataset, since it lacks the {lacking}: leave this out, or compute what is missing"
 
 
 def _not_long(text: str) -> str:
     """Matching what is long takes long."""
     if len(text) > _LONGEST_VALUE:
-        raise BadSettings(f"at most {_LONGEST_VALUE} characters are expected, here are {len(text):,}")
+        raise BadSettings(f"{len(text):,} characters are too many: write at most {_LONGEST_VALUE:,}")
     return text
 
 
 def _one(text: str, options: Mapping[str, _Value]) -> _Value:
     if text not in options:
-        raise BadSettings(f"one of {', '.join(name for name in options if name.strip())} is expected")
+        known = ", ".join(name for name in options if name.strip())
+        raise BadSettings(f"{text[:40]!r} is none of {known}: write one of those")
     return options[text]
 
 
@@ -257,14 +259,14 @@ def _several(text: str, options: tuple[_Name, ...]) -> tuple[_Name, ...]:
     """In the order of the options, each once."""
     given = {part.strip() for part in text.split(",")} - {""}
     if unknown := sorted(given - set(options)):
-        raise BadSettings(f"{unknown[0][:40]!r} is none of {', '.join(options)}")
+        raise BadSettings(f"{unknown[0][:40]!r} is none of {', '.join(options)}: write some of those")
     return tuple(option for option in options if option in given)
 
 
 def _threshold(text: str) -> float:
     value = _parsed(text)
     if not 0 <= value <= 1:
-        raise BadSettings("a threshold of cosines lies between 0 and 1")
+        raise BadSettings(f"{text[:40]!r} is no threshold of cosines: write a number from 0 to 1")
     return value
 
 
@@ -272,10 +274,10 @@ def _ends(text: str) -> tuple[float | None, float | None]:
     plain = text.replace("−", "-").replace("…", "..").replace(" ", "")
     match = _RANGE.fullmatch(plain)
     if match is None or plain == "..":
-        raise BadSettings("a range is written -0.5..0.5, 0.5.. or ..0.5")
+        raise BadSettings(f"{text[:40]!r} is no range: write it as -0.5..0.5, 0.5.. or ..0.5")
     low, high = (None if end is None else _parsed(end) for end in match.groups())
     if low is not None and high is not None and low > high:
-        raise BadSettings("the lower end of a range stands first")
+        raise BadSettings(f"{text[:40]!r} begins with the higher end: write the lower one first")
     return low, high
 
 
@@ -285,7 +287,7 @@ def _parsed(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise BadSettings("a number is expected")
+        raise BadSettings(f"{text[:40]!r} is no number: write one such as 0.5")
     return value
 
 

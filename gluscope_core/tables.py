@@ -92,7 +92,7 @@ class TableFile:
             if first <= row < first + rows:
                 return self._kept_group(group).slice(row - first, 1)
             first += rows
-        raise DatasetDamaged(f"{self.where} has no row {row}: the dataset refers to a row that does not exist")
+        raise DatasetDamaged(f"{self.where} has no row {row}, which the dataset refers to: {self.place.remedy}")
 
     def _source(self, group: int) -> Path | BinaryIO:
         if read_whole(self.record):
@@ -139,7 +139,8 @@ class TableFile:
         known = set(self._schema.names)
         unknown = [name for name in columns if name not in known]
         if unknown:
-            raise ColumnMissing(f"{self.where} has no column {', '.join(map(repr, unknown))}")
+            named = ", ".join(map(repr, unknown))
+            raise ColumnMissing(f"{self.where} has no column {named}: name some of those in docs/dataset.md")
         return list(columns)
 
     def _first_group_up_to(self, neuron_id: NeuronId) -> int:

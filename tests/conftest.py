@@ -3,7 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from jaxtyping import install_import_hook
@@ -31,6 +32,8 @@ from compute.kernels import Kernels
 from compute.reduce import Act
 from compute.run import run
 from compute.weights import weights
+from gluscope_core.errors import GluscopeError, Stopped
+from tests.messages import FOLDERS, ROOT, problem_with
 
 torch.set_num_threads(1)
 
@@ -47,6 +50,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def how_many(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """The first of two numbers of tries, or, where full counts are asked for, the second."""
     return lambda short, full: full if request.config.getoption("--full-counts") else short
+
+
+@pytest.fixture(scope="session")
+def _all_said_wrongly() -> Iterator[list[str]]:
+    """Of the errors that our own code makes, those whose message breaks the rule of `tests/messages.py`."""
+    found: list[str] = []
+
+    def noted(error: GluscopeError, *given: object) -> None:
+        Exception.__init__(error, *given)
+        frame = sys._getframe(1)
+        place = Path(frame.f_code.co_filename)
+        ours = any(place.is_relative_to(ROOT / folder) for folder in FOLDERS)
+        if ours and not isinstance(error, Stopped) and (problem := problem_with(str(error))):
+            found.append(f"{place.relative_to(ROOT)}:{frame.f_lineno}: {problem}: {error}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GluscopeError, "__init__", noted)
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def said_wrongly(_all_said_wrongly) -> Iterator[list[str]]:
+    """Every test fails that makes our code say an error without thing, reason and next step."""
+    yield _all_said_wrongly
+    problems = list(dict.fromkeys(_all_said_wrongly))
+    _all_said_wrongly.clear()
+    assert not problems
 
 
 def tiny_llama(folder: Path, seed: int = 0) -> Path:

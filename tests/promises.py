@@ -77,12 +77,33 @@ PROMISES = (
         ),
     ),
     Promise(
+        "A file is whole or absent; several that belong together are replaced all or none",
+        (
+            "test_durable::test_write_whole_replaces_or_leaves",
+            "test_durable::test_a_commit_that_is_stopped_completes_or_never_began",
+            "test_durable::test_a_journal_whose_files_are_lost_is_not_completed",
+            "test_durable::test_a_full_disk_leaves_nothing_half_written",
+            "test_dataset::test_being_updated",
+            "test_dataset::test_replaced_while_open",
+        ),
+    ),
+    Promise(
         "A full disk ends a stage cleanly, at whichever write: nothing half-written is taken for whole",
         ("test_full_disk",),
     ),
     Promise(
         "A flipped bit or a cut end is reported, in every kind of file, or changes nothing that is read",
         ("test_flips",),
+    ),
+    Promise(
+        "Odd text survives: empty, endless, broken, invisible, from right to left",
+        (
+            "test_texts_stage::test_odd_text_survives",
+            "test_texts_stage::test_a_parquet_column_that_is_no_utf8",
+            "test_odd_input::test_empty_text_keeps_its_number_and_long_text_is_cut",
+            "test_odd_input::test_text_that_is_no_utf8_or_no_string",
+            "test_highlight::test_tokens_are_text_and_nothing_else",
+        ),
     ),
     Promise(
         "Values that are not finite numbers are counted, and stay out of lists and sums",
@@ -113,12 +134,54 @@ PROMISES = (
         ("test_hostile_words", "browser.test_hostile", "test_highlight::test_tokens_are_text_and_nothing_else"),
     ),
     Promise("No address can crash or exhaust the dashboard", ("test_hostile_urls",)),
+    Promise(
+        "What readers and parsers are given at random is read or refused",
+        (
+            "test_hostile_manifest::test_mutated_manifests",
+            "test_hostile_tables::test_mutated_files",
+            "test_hostile_urls::test_parsers",
+            "test_hostile_words::test_tokens",
+        ),
+    ),
     Promise("No pickle, no remote code, no request to others than the Hub", ("test_hostile_code",)),
     Promise("Secrets stay out of output, cards and manifests", ("test_secrets",)),
     Promise(
         "Publishing goes on where it failed, and sends nothing twice",
         ("test_publish::test_cut_off_at_any_commit_it_sends_the_rest",),
     ),
+    Promise(
+        "A dataset that does not fit is explained, and the dashboard stays up",
+        (
+            "test_app::test_a_dataset_that_cannot_be_opened_is_explained",
+            "test_choice::test_a_file_that_is_missing_or_truncated_stands_where_data_would",
+            "test_dataset::test_newer_format",
+            "test_dataset::test_missing_and_truncated_files",
+            "test_hostile_manifest::test_the_app_stays_up_and_says_so",
+            "test_neuron_page::test_damage_is_told_where_the_data_would_be",
+        ),
+    ),
+    Promise(
+        "A pinned revision stays; one that does not exist is an error",
+        (
+            "test_choice::test_a_second_commit_changes_nothing_for_who_has_it_open",
+            "test_dataset::test_not_there",
+            "test_hub::test_a_second_commit_changes_nothing_that_is_open_or_pinned",
+            "test_hub::test_what_is_not_there",
+        ),
+    ),
+    Promise(
+        "The dashboard is light: no torch, and nothing imported that no page shows",
+        (
+            "test_boundaries::test_light_half_never_imports",
+            "test_boundaries::test_pages_leave_out_what_takes_longer_to_import_than_to_show",
+            "test_deploy::test_the_dashboard_is_light_and_its_versions_are_within_the_ranges",
+        ),
+    ),
+    Promise(
+        "What the dashboard installs is pinned and hashed; an audit of it that could not be made says so",
+        ("test_deploy::test_every_package_is_pinned_and_hashed", "test_deploy::test_an_audit"),
+    ),
+    Promise("Every error message names the thing, the reason and the next step", ("test_messages",)),
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from compute.cli import main
 from compute.options import Shard, parse_layers
+from tests.faults import FullDisk
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,6 +51,16 @@ def test_an_error_is_one_line_and_exit_code_2(config, tmp_path, capsys, argument
     error = capsys.readouterr().err
     assert "Traceback" not in error
     assert arguments[1] in error or arguments[0] in error
+
+
+def test_a_write_that_fails_is_one_line_that_says_how_to_go_on(config, tmp_path, capsys):
+    command = ["run", "--model", config.model, "--texts", str(config.texts), "--out", str(tmp_path / "out")]
+    with FullDisk(tmp_path).refusing(9):
+        assert main(command) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: [Errno 28] No space left on device")
+    assert said.endswith(": mend that and repeat the command, which goes on where it was")
+    assert main(command) == 0
 
 
 @pytest.mark.parametrize(("text", "index", "count"), [("0/4", 0, 4), ("4/4", 0, 4), ("3/4", 3, 4), ("1/1", 0, 1)])

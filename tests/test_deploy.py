@@ -1,13 +1,16 @@
 """What deployments rely on: the container copies what is there, requirements are pinned, hashed and light."""
 
 import re
-import tomllib
+import sys
 from pathlib import Path
 
 import pytest
 
 from gluscope_core.discover import FOLDERS_VARIABLE
+from tests import audit
 from tests.deployed import problems_of
+from tests.floors import floors
+from tests.hub_standin import Hub
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = (ROOT / "requirements.txt").read_text()
@@ -35,11 +38,9 @@ def test_every_package_is_pinned_and_hashed():
 def test_the_dashboard_is_light_and_its_versions_are_within_the_ranges():
     pins = dict(re.findall(r"^([a-zA-Z0-9_.-]+)==([0-9.]+)", REQUIREMENTS, re.MULTILINE))
     assert not HEAVY & set(pins)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for wanted in (*project["dependencies"], *project["optional-dependencies"]["app"]):
-        name, least = re.fullmatch(r"([\w-]+)>=([0-9.]+)", wanted).groups()
+    for name, least in floors(["app"]).items():
         version = [int(part) for part in pins[name.replace("_", "-")].split(".")]
-        assert version >= [int(part) for part in least.split(".")], wanted
+        assert version >= [int(part) for part in least.split(".")], name
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "pages").glob("*.py")), ids=lambda page: page.stem)
@@ -48,3 +49,22 @@ def test_a_deployment_without_its_dataset_is_told_from_one_that_works(page, tmp_
     assert "No dataset yet" in " ".join(problems_of(page))
     monkeypatch.delenv(FOLDERS_VARIABLE)
     assert not list(problems_of(page))
+
+
+def test_the_oldest_versions_are_those_of_all_that_is_named():
+    oldest = floors(["app", "compute"])
+    assert oldest.keys() > {"numpy", "streamlit", "transformers"}
+    assert "torch" not in oldest  # which constraints.txt pins
+    project = (ROOT / "pyproject.toml").read_text()
+    assert all(f'"{name}>={version}"' in project for name, version in oldest.items())
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_an_audit_gives_what_the_auditor_finds(found):
+    with Hub().running() as service:  # which knows nothing of what it is asked, and answers
+        assert audit.main(service.endpoint, [sys.executable, "-c", f"raise SystemExit({found})"]) == found
+
+
+def test_an_audit_without_its_service_says_that_it_was_not_made(capfd):
+    assert audit.main("http://127.0.0.1:9", [sys.executable, "-c", "raise SystemExit(1)"]) == 0
+    assert capfd.readouterr().err.startswith("audit not run: no advisory service reachable (http://127.0.0.1:9: ")

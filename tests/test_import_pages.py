@@ -285,7 +285,7 @@ def test_every_page_on_it(imported, monkeypatch):
     assert moved.query_params["neuron"] == "3.5000"
     moved.button(key="go_Up").click().run()
     assert moved.query_params["neuron"] == "20.4"
-    assert "is not here: the dataset has 3.17" in as_read(opened(neuron="3.18").error[0].value)
+    assert "is not here: open one of 3.17" in as_read(opened(neuron="3.18").error[0].value)
 
 
 def test_the_papers_neuron(archive, tmp_path_factory):

@@ -114,3 +114,9 @@ def test_a_list_that_was_altered_is_refused(with_weights, tmp_path, capsys):
     path.write_text(json.dumps(content))
     assert make(with_weights, tmp_path, "1.4") == 0
     assert json.loads(path.read_text())["sha256"]
+
+
+def test_a_file_that_is_no_text_names_no_neurons(with_weights, tmp_path, capsys):
+    (tmp_path / "list.txt").write_bytes("1.3 é".encode("latin-1"))
+    assert make(with_weights, tmp_path / "site", f"@{tmp_path / 'list.txt'}") == 2
+    assert f"error: --neurons @{tmp_path / 'list.txt'} is no text in UTF-8: save it as such" in capsys.readouterr().err

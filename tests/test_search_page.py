@@ -122,7 +122,7 @@ def test_nothing_found_says_why_and_what_to_loosen(opened):
         ({"token": "=1+1"}, "is no token"),
         ({"class": "<b>"}, "none of enrichment"),
         ({"layers": "99"}, "no layers 99"),
-        ({"cos_in_out": "high"}, "a range is written"),
+        ({"cos_in_out": "high"}, "is no range"),
         ({"what": "**x**"}, "neither a key of a search nor a metric"),
         ({"vector": "w_out"}, "needs a token"),
         ({"class": "depletion", "page": "x"}, "104 neurons"),

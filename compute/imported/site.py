@@ -48,7 +48,9 @@ def import_pages(folder: Path, described: ModelRecord | None, convention: SignCo
             pages[path] = page
             digest.update(files)
     if not pages:
-        raise ImportRefused(f"{folder}: none of its pages can be read: see above why")
+        raise ImportRefused(
+            f"{folder}: none of its pages can be read, for the reasons above: give pages as the original writes them"
+        )
     rows = PageRows(list(pages.values()), activation(model.activation), window)
     record = ImportRecord(
         source=ImportSource.PAGES,

@@ -54,7 +54,9 @@ class Facts(Places):
     @classmethod
     def of(cls, manifest: Manifest, texts: pa.Table) -> "Facts":
         if manifest.texts is None or manifest.run is None:
-            raise DatasetDamaged("the manifest does not say how texts were run, though there are some")
+            raise DatasetDamaged(
+                f"{manifest.model.id}: the manifest does not say how its texts were run: compute the dataset again"
+            )
         run, lists = manifest.run, Lists.of(texts, TextColumn.INPUT_IDS)
         bounds = np.concatenate([[0], np.cumsum(lists.sizes)])
         return cls(manifest, manifest.texts, lists.values, bounds, run.window, run.skip_first, run)

@@ -82,7 +82,7 @@ class _Task:
 def weights(config: WeightsConfig) -> None:
     folder = config.dataset or config.out
     if folder is None:
-        raise BadSettings("weights: give --dataset or --out")
+        raise BadSettings("`weights` has no place to write to: give --dataset or --out")
     if config.dataset is None:
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -154,7 +154,7 @@ def _opened(config: WeightsConfig, folder: Path) -> Dataset | None:
     if (folder / MANIFEST_NAME).exists():
         dataset = open_dataset(folder)
         if dataset.manifest.run is not None:
-            raise BadSettings(f"--out {folder}: it holds a dataset of activations; to add to it, give it as --dataset")
+            raise BadSettings(f"--out {folder} holds a dataset of activations: give it as --dataset to add to it")
         return dataset
     refuse_strangers(folder)
     return None

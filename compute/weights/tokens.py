@@ -39,7 +39,10 @@ class TokenDirections:
         if not finite.all():
             chosen, unembedding, embedding = (each[finite] for each in (chosen, unembedding, embedding))
         if not len(chosen):
-            raise ModelRefused("no token has embeddings that are finite numbers: leave out the parts roles and tokens")
+            raise ModelRefused(
+                f"none of {len(ids):,} tokens has embeddings that are finite numbers: leave out the parts roles and "
+                "tokens"
+            )
         if centred:
             unembedding = unembedding - unembedding.mean(dim=0, dtype=torch.float64).float()
         vectors = {Matrix.UNEMBED: unembedding.to(device), Matrix.EMBED: embedding.to(device)}

@@ -50,7 +50,9 @@ class OriginalDataset(Dataset):
         self._where = place.name
         self._rows = files if files is not None else ParquetFiles(place)
         if self._rows.rows > _MOST_NEURONS:
-            raise DatasetDamaged(f"{self._where} has {self._rows.rows} rows: that is no dataset of neurons")
+            raise DatasetDamaged(
+                f"{self._where} has {self._rows.rows} rows, more than any model has neurons: open one with a row for each"
+            )
         self._said = shape_said(self._rows) or self._shape
         self.manifest = self._describe(read_card(place), place)
 
@@ -101,7 +103,10 @@ class OriginalDataset(Dataset):
         self._refuse("vocab")
 
     def _refuse(self, table: str) -> NoReturn:
-        raise TableMissing(f"{self._where} has no table {table}: the original program wrote statistics and lists only")
+        raise TableMissing(
+            f"{self._where} has no table {table}, since the original program wrote statistics and lists only: compute "
+            "it with `python -m compute`, or leave it out"
+        )
 
     def to_fetch(self, *tables: str) -> list[Coming]:
         """Whoever wants figures of all neurons needs all files."""
@@ -131,7 +136,7 @@ class OriginalDataset(Dataset):
     def _row_of(self, neuron: NeuronId, columns: Sequence[str]) -> pa.Table:
         found = np.flatnonzero((self._layer == neuron.layer) & (self._neuron == neuron.neuron))
         if not len(found):
-            raise NoSuchNeuron(f"no neuron {neuron} in {self._where}")
+            raise NoSuchNeuron(f"no neuron {neuron} in {self._where}: name one that `neurons()` lists")
         return self._rows.row(int(found[0]), columns)
 
     @property

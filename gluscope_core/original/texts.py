@@ -18,20 +18,22 @@ class TextFiles:
         self._where = place.name
         self._files = ParquetFiles(place, _AT_ONCE)
         if not len(self._files):
-            raise JoinRefused(f"{self._where} holds no parquet files of texts")
+            raise JoinRefused(f"{self._where} holds no parquet files of texts: give a folder that does")
         schema = self._files.schema
         self._columns = [
             name for name in (TextColumn.INPUT_IDS, TextColumn.TEXT, TextColumn.SOURCE) if _fits(schema, name)
         ]
         if not {TextColumn.INPUT_IDS, TextColumn.TEXT} & set(self._columns):
-            raise JoinRefused(f"{self._where} has neither a column {TextColumn.INPUT_IDS} nor {TextColumn.TEXT}")
+            raise JoinRefused(
+                f"{self._where} has neither a column {TextColumn.INPUT_IDS} nor {TextColumn.TEXT}: give files with one"
+            )
 
     def __len__(self) -> int:
         return self._files.rows
 
     def text(self, index: int) -> dict[str, object]:
         if not 0 <= index < len(self):
-            raise NoSuchText(f"text {index} does not exist: {self._where} has numbers 0 to {len(self) - 1}")
+            raise NoSuchText(f"text {index} does not exist in {self._where}: name one of 0 to {len(self) - 1}")
         row = self._files.guard(lambda: self._files.row(index, self._columns).to_pylist()[0])
         return {TextColumn.INDEX.value: index, **{name.value: row.get(name.value) for name in list(TextColumn)[1:]}}
 

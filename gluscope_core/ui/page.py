@@ -112,7 +112,7 @@ def existing_neuron(dataset: Dataset, text: str) -> NeuronId:
     neuron = NeuronId.existing(text, manifest.layers, manifest.model.d_mlp)
     if (some := manifest.some_neurons) is not None and neuron not in some:
         have = f"{', '.join(map(str, some[:12]))}{' …' * (len(some) > 12)}"
-        raise NoSuchNeuron(f"{neuron} is not here: the dataset has {have}")
+        raise NoSuchNeuron(f"{neuron} is not here: open one of {have}")
     return neuron
 
 
