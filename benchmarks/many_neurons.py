@@ -21,8 +21,9 @@ from compute.write import record_of, write_table
 from gluscope_core import open_dataset
 from gluscope_core.columns import TokenColumn
 from gluscope_core.dataset import Dataset
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord
+from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.query import parse
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import LAYER, NEURON, TOKENS_TABLE, VOCAB_TABLE, WEIGHTS_TABLE, Table
 from gluscope_core.search import apply
 from gluscope_core.token_search import Lexicon

@@ -22,7 +22,8 @@ from benchmarks.figures import Figures, summary
 from compute.write import write_table
 from gluscope_core.columns import SampleColumn, WeightColumn, WindowColumn
 from gluscope_core.dataset import Dataset, open_dataset
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord
+from gluscope_core.manifest import MANIFEST_NAME
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import (
     LAYER,
     NEURON,

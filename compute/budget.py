@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from compute.models import text_config
 from compute.plan import Plan
-from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
+from gluscope_core.records import ModelRecord, RunRecord, TextsRecord
 from gluscope_core.vocabulary import RANDOM_LISTS, TOP_LISTS
 
 # Of dense bf16 products, by the vendors' data sheets; half of it is what a forward pass of large batches reaches.

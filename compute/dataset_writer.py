@@ -24,7 +24,8 @@ from compute.write import record_of, write_table
 from gluscope_core.columns import NeuronColumn, VocabColumn
 from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import DatasetDamaged
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     NEURONS_TABLE,

@@ -35,7 +35,8 @@ from gluscope_core.dataset import Dataset
 from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import BadSettings, DatasetNotFound, ModelRefused, OutOfMemory, Stopped, TextsUnusable
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import MANIFEST_NAME, EnvironmentRecord, Manifest, ModelRecord
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.records import EnvironmentRecord, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, WINDOWS_TABLE, Table
 from gluscope_core.vocabulary import LISTS, RANDOM_LISTS, TOP_LISTS, Field
 

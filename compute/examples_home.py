@@ -16,9 +16,10 @@ from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import BadSettings
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import MANIFEST_NAME, ModelFacts, ModelRecord
+from gluscope_core.manifest import MANIFEST_NAME
 from gluscope_core.original.dataset import OriginalDataset
 from gluscope_core.places import Folder
+from gluscope_core.records import ModelFacts, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, NEURONS_TABLE, TEXTS_TABLE, VOCAB_TABLE
 from gluscope_core.vocabulary import SignConvention
 

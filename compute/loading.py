@@ -13,7 +13,7 @@ from compute.models import LOADING_ERRORS, ModelSource, refusal, text_config
 from compute.placement import gpu_memories, needs_several
 from compute.streamed import StreamedModel
 from gluscope_core.errors import ModelRefused
-from gluscope_core.manifest import ModelRecord
+from gluscope_core.records import ModelRecord
 
 
 @dataclass(frozen=True)

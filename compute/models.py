@@ -16,7 +16,8 @@ from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
-from gluscope_core.manifest import Manifest, ModelFacts, ModelRecord
+from gluscope_core.manifest import Manifest
+from gluscope_core.records import ModelFacts, ModelRecord
 
 LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")

@@ -21,7 +21,7 @@ from compute.state import LayerState
 from compute.token_texts import TextsOrigin, TokenTexts, first_token, read_texts
 from compute.token_texts import fingerprint as text_fingerprint
 from gluscope_core.errors import BadSettings, TextsUnusable
-from gluscope_core.manifest import ModelRecord, RunRecord, TextsRecord
+from gluscope_core.records import ModelRecord, RunRecord, TextsRecord
 
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 _WORTH_COMPILING = 1e8

@@ -20,9 +20,10 @@ from compute.stopping import StopRequest, heeding_stops
 from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import DatasetDamaged, GluscopeError, HubRefused, HubUnreachable, Stopped
 from gluscope_core.hub_errors import FROM_THE_CLIENT, explained
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
 from gluscope_core.places import Folder
 from gluscope_core.plain_files import OddFile, read_at_most
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import TABLES
 
 FILES_AT_ONCE = 100

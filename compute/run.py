@@ -28,7 +28,8 @@ from compute.token_texts import TextsOrigin
 from compute.verify import check_files
 from compute.watch import Watch
 from gluscope_core.errors import DatasetDamaged, OutOfMemory, ResumeRefused, Stopped
-from gluscope_core.manifest import MANIFEST_NAME, ModelRecord, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, read_manifest
+from gluscope_core.records import ModelRecord
 from gluscope_core.vocabulary import SignConvention
 
 

@@ -12,7 +12,7 @@ import transformers
 
 import gluscope_core
 from gluscope_core.errors import ResumeRefused
-from gluscope_core.manifest import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
+from gluscope_core.records import EnvironmentRecord, ModelRecord, RunRecord, TextsRecord
 from gluscope_core.schema import FORMAT_VERSION
 
 _Begun = TypeVar("_Begun")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from compute.durable import flush, sha256_of
 from gluscope_core.footers import read_footer
-from gluscope_core.manifest import FileRecord
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import LAYER, Table
 
 

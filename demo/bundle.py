@@ -17,7 +17,8 @@ from demo.corpus import SOURCES_NAME
 from gluscope_core.columns import NeuronColumn, StrikingColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import (
     COSINES,
     EXAMPLES_TABLE,

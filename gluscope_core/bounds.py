@@ -7,7 +7,8 @@ from msgspec import Meta
 from gluscope_core.schema import NEURONS_TABLE, TABLES
 
 if TYPE_CHECKING:  # it is made of the types below
-    from gluscope_core.manifest import FileRecord, Manifest
+    from gluscope_core.manifest import Manifest
+    from gluscope_core.records import FileRecord
 
 MOST_LAYERS, MOST_NEURONS = 4_096, 2**25
 """The largest dense models of today have 126 layers, and 6.7 million neurons."""

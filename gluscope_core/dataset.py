@@ -22,8 +22,9 @@ from gluscope_core.errors import (
 )
 from gluscope_core.ids import NeuronId
 from gluscope_core.kept import Kept
-from gluscope_core.manifest import FileRecord, Manifest
+from gluscope_core.manifest import Manifest
 from gluscope_core.places import Folder, Place, find_place
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     LAYER,

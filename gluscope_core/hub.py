@@ -30,7 +30,8 @@ from gluscope_core.footers import TAIL, end_of, footer_length
 from gluscope_core.hub_errors import FROM_DOWNLOADS, explained, explanation, passing
 from gluscope_core.hub_patience import patiently
 from gluscope_core.hub_ranges import RangeReader, RangesIgnored
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest_file
+from gluscope_core.manifest import MANIFEST_NAME, Manifest, read_manifest_file
+from gluscope_core.records import FileRecord
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DATASET = constants.REPO_TYPE_DATASET

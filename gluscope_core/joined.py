@@ -15,9 +15,10 @@ from gluscope_core.dataset import Coming, Dataset
 from gluscope_core.errors import JoinRefused
 from gluscope_core.flip import convert_weights, flip_index
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import Manifest, MismatchRecord, ModelFacts
+from gluscope_core.manifest import Manifest
 from gluscope_core.original.names import short_name
 from gluscope_core.original.texts import TextFiles
+from gluscope_core.records import MismatchRecord, ModelFacts
 from gluscope_core.schema import (
     COSINES,
     LAYER,

@@ -1,7 +1,8 @@
 """What a dataset was made from and by, as names and values, and what to cite."""
 
-from gluscope_core.manifest import EnvironmentRecord, Manifest, RunRecord, TextsRecord
+from gluscope_core.manifest import Manifest
 from gluscope_core.original.words import provenance_of
+from gluscope_core.records import EnvironmentRecord, RunRecord, TextsRecord
 
 
 def provenance(manifest: Manifest) -> list[tuple[str, str]]:

@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gluscope_core.manifest import (
-    Manifest,
-    RolesRecord,
-    RunRecord,
-)
+from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import code, escaped
 from gluscope_core.neuron_view import how_to_get_weights
 from gluscope_core.original.words import FIGURES, FREQUENCIES, lists_of
+from gluscope_core.records import RolesRecord, RunRecord
 from gluscope_core.vocabulary import Coordinates, SignConvention
 
 

@@ -7,7 +7,8 @@ from typing import BinaryIO, Protocol
 
 from gluscope_core.errors import DatasetBeingUpdated, DatasetDamaged, DatasetNotFound, NoSuchRevision
 from gluscope_core.footers import end_of, read_footer
-from gluscope_core.manifest import JOURNAL_NAME, FileRecord, Manifest, read_manifest
+from gluscope_core.manifest import JOURNAL_NAME, Manifest, read_manifest
+from gluscope_core.records import FileRecord
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _SNAPSHOTS, _BLOBS = "snapshots", "blobs"

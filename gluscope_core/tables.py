@@ -14,9 +14,9 @@ from gluscope_core.errors import ColumnMissing, DatasetDamaged
 from gluscope_core.footers import columns_of, parse_footer
 from gluscope_core.ids import NeuronId
 from gluscope_core.kept import Kept
-from gluscope_core.manifest import FileRecord
 from gluscope_core.page_headers import Implausible, check_unpacked, leaves_of
 from gluscope_core.places import Place
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, STRIKING_TABLE, TABLES, TEXTS_TABLE, VOCAB_TABLE
 
 _Read = TypeVar("_Read")

@@ -21,8 +21,9 @@ from compute.imported import import_original
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.errors import GluscopeError
 from gluscope_core.footers import parse_footer, read_footer
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gluscope_core.places import Folder
+from gluscope_core.records import FileRecord
 
 SECONDS = 20
 """After which a try counts as hung."""

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from compute.write import write_table
 from gluscope_core.dataset import open_dataset
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord
+from gluscope_core.manifest import MANIFEST_NAME
+from gluscope_core.records import FileRecord
 from gluscope_core.schema import EXAMPLES_TABLE, LAYER, NEURON, SAMPLES_TABLE, TABLES, WINDOWS_TABLE
 from gluscope_core.tables import TableFile
 

@@ -18,7 +18,8 @@ from compute.room import refuse_small_disk
 from compute.settings import current_environment
 from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import ImportRefused, ResumeRefused
-from gluscope_core.manifest import MANIFEST_NAME, Manifest, ModelRecord, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, Manifest, read_manifest
+from gluscope_core.records import ModelRecord
 from gluscope_core.schema import FORMAT_VERSION
 from gluscope_core.vocabulary import SignConvention
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gluscope_core.manifest import FileRecord, ImportRecord, ModelFacts, ModelRecord, TextsRecord
+from gluscope_core.records import FileRecord, ImportRecord, ModelFacts, ModelRecord, TextsRecord
 
 NEURONS_PATH, TEXTS_PATH = "neurons/neurons_000.parquet", "texts/texts_000.parquet"
 

@@ -14,8 +14,8 @@ from compute.vocab import VOCAB_PATH
 from compute.write import write_table
 from gluscope_core.activations import activation
 from gluscope_core.errors import ImportRefused
-from gluscope_core.manifest import FileRecord, ImportRecord, ModelFacts, ModelRecord, TextsRecord
 from gluscope_core.original.names import known_model, unknown_model
+from gluscope_core.records import FileRecord, ImportRecord, ModelFacts, ModelRecord, TextsRecord
 from gluscope_core.schema import EXAMPLES_TABLE, NEURONS_TABLE, TEXTS_TABLE, VOCAB_TABLE, WINDOWS_TABLE
 from gluscope_core.vocabulary import Coordinates, ImportSource, SignConvention
 

@@ -10,9 +10,9 @@ from compute.imported.summary import Summary, read_summary
 from compute.write import write_table
 from gluscope_core.activations import activation
 from gluscope_core.errors import ImportRefused
-from gluscope_core.manifest import ImportRecord, ModelFacts, ModelRecord
 from gluscope_core.original.columns import example_rows, neuron_rows
 from gluscope_core.original.names import SILU_REMARK, facts_of, goes_down_as_silu, model_of
+from gluscope_core.records import ImportRecord, ModelFacts, ModelRecord
 from gluscope_core.schema import EXAMPLES_TABLE, NEURONS, NEURONS_TABLE
 from gluscope_core.vocabulary import Coordinates, ImportSource, SignConvention
 

@@ -17,8 +17,9 @@ from gluscope_core.columns import TextColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import DatasetDamaged, GluscopeError
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, ImportRecord, WeightsRecord, read_manifest
+from gluscope_core.manifest import MANIFEST_NAME, read_manifest
 from gluscope_core.places import Folder
+from gluscope_core.records import FileRecord, ImportRecord, WeightsRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     LAYER,

@@ -11,7 +11,8 @@ from compute.chance import sample_positions
 from gluscope_core.activations import activation
 from gluscope_core.columns import TextColumn
 from gluscope_core.errors import DatasetDamaged
-from gluscope_core.manifest import Manifest, RunRecord, TextsRecord
+from gluscope_core.manifest import Manifest
+from gluscope_core.records import RunRecord, TextsRecord
 from gluscope_core.schema import LAYER, NEURON
 from gluscope_core.vocabulary import Case, Quantity
 

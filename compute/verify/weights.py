@@ -8,7 +8,8 @@ import pyarrow as pa
 from compute.verify.facts import Check, Lists, Violation, same_neurons
 from gluscope_core.columns import NeuronColumn, TokenColumn, WeightColumn
 from gluscope_core.io_classes import classify
-from gluscope_core.manifest import Manifest, WeightsRecord
+from gluscope_core.manifest import Manifest
+from gluscope_core.records import WeightsRecord
 from gluscope_core.schema import COSINES, LAYER, NEURON, NORMS
 from gluscope_core.vocabulary import INDEX_LISTS, RELATIONS, TOKEN_LISTS, Relation, Role, TokenList
 

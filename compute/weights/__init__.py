@@ -40,7 +40,8 @@ from gluscope_core.columns import NeuronColumn
 from gluscope_core.dataset import Dataset, open_dataset
 from gluscope_core.dataset_card import CARD_NAME
 from gluscope_core.errors import BadSettings, DatasetDamaged
-from gluscope_core.manifest import MANIFEST_NAME, FileRecord, Manifest, ModelRecord, WeightsRecord
+from gluscope_core.manifest import MANIFEST_NAME, Manifest
+from gluscope_core.records import FileRecord, ModelRecord, WeightsRecord
 from gluscope_core.schema import (
     EXAMPLES_TABLE,
     FORMAT_VERSION,

@@ -34,7 +34,7 @@ from compute.weights.tops import Best
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import OutOfMemory
 from gluscope_core.io_classes import classify
-from gluscope_core.manifest import MismatchRecord, ModelRecord, RolesRecord
+from gluscope_core.records import MismatchRecord, ModelRecord, RolesRecord
 from gluscope_core.schema import COSINES, NORMS
 from gluscope_core.vocabulary import (
     CASES,

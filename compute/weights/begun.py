@@ -6,7 +6,7 @@ from typing import Any
 
 from compute.durable import read_record, write_record
 from compute.settings import refuse_other_work
-from gluscope_core.manifest import EnvironmentRecord, ModelRecord
+from gluscope_core.records import EnvironmentRecord, ModelRecord
 
 
 @dataclass(frozen=True)

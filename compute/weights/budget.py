@@ -10,7 +10,7 @@ from compute.config import WeightsConfig
 from compute.models import describe_model, find_model, load_config
 from compute.placement import choose_device
 from compute.weights.tokens import NEURONS_AT_ONCE, TOKENS_AT_ONCE
-from gluscope_core.manifest import ModelRecord
+from gluscope_core.records import ModelRecord
 from gluscope_core.vocabulary import INDEX_LISTS, RELATIONS, TOKEN_LISTS, VECTORS
 
 GPU_FLOPS = {"A100": 19.5e12, "H100": 67e12, "H200": 67e12}

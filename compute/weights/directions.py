@@ -11,7 +11,7 @@ from torch import Tensor
 
 from compute.gated import GatedMLP
 from gluscope_core.columns import NeuronColumn
-from gluscope_core.manifest import MismatchRecord
+from gluscope_core.records import MismatchRecord
 from gluscope_core.schema import COSINES, NORMS
 from gluscope_core.vocabulary import VECTORS, Coordinates, SignConvention, Vector
 

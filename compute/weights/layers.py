@@ -13,7 +13,7 @@ from compute.durable import flush
 from compute.weights.directions import Directions, LayerFigures
 from gluscope_core.columns import NeuronColumn
 from gluscope_core.errors import DatasetDamaged
-from gluscope_core.manifest import MismatchRecord, ModelRecord
+from gluscope_core.records import MismatchRecord, ModelRecord
 from gluscope_core.schema import COSINES, NORMS
 from gluscope_core.vocabulary import VECTORS
 

@@ -14,7 +14,7 @@ from gluscope_core.dataset import Coming, Dataset
 from gluscope_core.dataset_card import read_card
 from gluscope_core.errors import DatasetDamaged, NoSuchNeuron, TableMissing
 from gluscope_core.ids import NeuronId
-from gluscope_core.manifest import ImportRecord, Manifest
+from gluscope_core.manifest import Manifest
 from gluscope_core.original.columns import (
     REQUIRED,
     as_lists,
@@ -28,6 +28,7 @@ from gluscope_core.original.files import ParquetFiles, names_in
 from gluscope_core.original.footers_say import Shape, least_said, list_length, shape_said
 from gluscope_core.original.names import SILU_REMARK, convention_of, facts_of, goes_down_as_silu, model_of
 from gluscope_core.places import Place
+from gluscope_core.records import ImportRecord
 from gluscope_core.schema import EXAMPLES, EXAMPLES_TABLE, FORMAT_VERSION, LAYER, NEURON, NEURONS, NEURONS_TABLE
 from gluscope_core.unpack import NeuronWeights, unpack_lists
 from gluscope_core.vocabulary import CASES, Coordinates, ExampleList, Field, ImportSource, Quantity, SignConvention
@@ -51,7 +52,7 @@ class OriginalDataset(Dataset):
         self._rows = files if files is not None else ParquetFiles(place)
         if self._rows.rows > _MOST_NEURONS:
             raise DatasetDamaged(
-                f"{self._where} has {self._rows.rows} rows, more than any model has neurons: open one with a row for each"
+                f"{self._where} has {self._rows.rows} rows, more than there are neurons: open one with a row for each"
             )
         self._said = shape_said(self._rows) or self._shape
         self.manifest = self._describe(read_card(place), place)

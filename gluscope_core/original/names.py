@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from gluscope_core.manifest import ModelFacts
+from gluscope_core.records import ModelFacts
 from gluscope_core.vocabulary import SignConvention
 
 _SUFFIX = "_neuron-activations"

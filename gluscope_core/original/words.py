@@ -1,6 +1,6 @@
 """What the methods page says of figures that the original program computed."""
 
-from gluscope_core.manifest import ImportRecord
+from gluscope_core.records import ImportRecord
 from gluscope_core.vocabulary import ImportSource
 
 FREQUENCIES = """
