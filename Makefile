@@ -43,7 +43,7 @@ floors: .venv/dev-installed
 	$(BIN)/python -m tests.floors app compute > $(FLOORS)/compute.txt
 	$(FLOORS)/compute/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-c $(FLOORS)/compute.txt -e ".[app,compute]" beartype hypothesis pytest
-	$(FLOORS)/compute/bin/python -m pytest -q $(addprefix tests/test_,run.py weights_stage.py texts_stage.py hub.py)
+	$(FLOORS)/compute/bin/python -m pytest -q $(addprefix tests/test_,run.py weights_stage.py texts_stage.py hub.py load_dataset.py)
 
 # Known vulnerabilities of what requirements.txt pins, where a service that knows them can be reached.
 audit: .venv/dev-installed

@@ -151,7 +151,9 @@ def find_place(named: str | Path, revision: str | None = None) -> Place:
     try:
         Path(named).exists()
     except (OSError, ValueError) as error:  # a name that is too long, has a NUL, or lies where nobody may look
-        raise DatasetNotFound(f"{str(named)[:200]!r} cannot be opened ({error}): name another folder") from error
+        raise DatasetNotFound(
+            f"{str(named)[:200]!r} cannot be opened ({str(error)[:200]}): name another folder"
+        ) from error
     if revision is not None:
         raise NoSuchRevision(f"{named} is opened as a local folder, which has no revisions: leave revision out")
     return Folder(Path(named))

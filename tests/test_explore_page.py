@@ -69,7 +69,7 @@ def test_one_click_leads_to_the_papers_finding_from_anywhere(opened, complete):
     app = opened(complete, **away, neuron="1.5", errors="1")
     [button] = [each for each in app.button if each.label == "The paper's finding"]
     button.click().run()
-    assert dict(app.query_params) == {"neuron": "1.5", "errors": "1"}
+    assert dict(app.query_params) == {"neuron": "1.5", "errors": "1", "data": "tiny"}
     assert FINDING in charts(app)[0].proto.alt
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from compute.card import CARD_NAME, NOTICES_NAME
 from compute.config import ExamplesConfig, PublishConfig, WeightsConfig
 from compute.durable import LOCK_NAME, PROGRESS, commit, complete, locked, write_record, write_whole
 from compute.examples import examples
 from compute.publish import publish
 from compute.weights import weights
+from gluscope_core.dataset_card import CARD_NAME, NOTICES_NAME
 from gluscope_core.errors import DatasetDamaged
 from gluscope_core.manifest import JOURNAL_NAME
 from tests.conftest import contents

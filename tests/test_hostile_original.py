@@ -60,7 +60,7 @@ def test_ids_that_no_neuron_has(folder, name, value):
     for path in files_of(folder):
         change(path, name, lambda ids: [value, *ids[1:]])
     with pytest.raises(DatasetDamaged, match=r"again"):
-        open_dataset(folder)
+        open_dataset(folder).neurons()
 
 
 def test_a_layer_that_no_model_has(finished, tmp_path):
@@ -104,7 +104,7 @@ def test_a_column_that_one_file_lacks(folder, name):
     pq.write_table(pq.read_table(path).drop_columns([name]), path)
     if name in (LAYER, NEURON):
         with pytest.raises(DatasetDamaged, match="again"):
-            open_dataset(folder)
+            open_dataset(folder).neurons()
     else:
         every_read(folder)
 

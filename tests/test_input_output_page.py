@@ -160,9 +160,9 @@ def test_other_datasets_stand_beside(opened, with_weights, weights_only):
 def test_others_are_opened_only_when_they_are_chosen(opened, with_weights, weights_only, monkeypatch):
     looked_up = []
 
-    def open_there(name: str, commit: str | None) -> None:
+    def open_there(name: str, commit: str | None, *_: object) -> None:
         looked_up.append((name, commit))
-        raise HubUnreachable(f"{name} is far away")
+        raise HubUnreachable(f"{name} is far away: try again later")
 
     monkeypatch.setattr("gluscope_core.ui.choice._commit", lambda _, revision: revision)
     monkeypatch.setattr("gluscope_core.ui.choice._opened_there", open_there)
@@ -253,6 +253,7 @@ def test_a_cell_leads_to_the_same_search(opened):
     app = opened(IO, BUNDLED, cell="depletion.no role", tau="0.6")
     [link] = [each.proto for each in app.get("page_link") if each.proto.label == "The same in Search"]
     asked = dict(parse_qsl(link.query_string))
+    assert asked.pop("data") == "smollm2-135m-instruct"
     assert asked == {"class": "depletion", "role": "none", "tau": "0.6"}
     said = re.search(r"\*\*([\d,]+ neurons): depletion, no role\*\*", prose(app))
     assert said

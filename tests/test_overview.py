@@ -70,7 +70,9 @@ def test_it_names_dataset_and_texts(monkeypatch):
     assert len(charts(app)) == 2
     links = re.findall(r'href="([^"]+)" data-go', html_of(app, "striking"))
     assert len(links) == 40
-    assert all(re.fullmatch(r"neuron\?neuron=\d+\.\d+&amp;case=[pn]{2}", link) for link in links)
+    assert all(
+        re.fullmatch(r"neuron\?data=smollm2-135m-instruct&amp;neuron=\d+\.\d+&amp;case=[pn]{2}", link) for link in links
+    )
 
 
 def test_what_was_read_is_kept(monkeypatch):

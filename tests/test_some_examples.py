@@ -68,7 +68,7 @@ def test_the_nearest_are_of_the_layer_or_of_the_nearest_layer(folder, neuron, ne
 
 
 def test_the_error_names_the_command(folder):
-    with pytest.raises(NotComputed, match="`python -m compute run` with `--layers 1` computes them"):
+    with pytest.raises(NotComputed, match="compute them by `python -m compute run` with `--layers 1`"):
         open_dataset(folder).examples(1, 4)
 
 

@@ -182,4 +182,6 @@ class ParquetFiles:
             return read()
         except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:
             where = self._place.name if name is None else self._place.locate(name)
-            raise DatasetDamaged(f"{where} cannot be read ({str(error)[:300]}): {self._place.remedy}") from error
+            raise DatasetDamaged(
+                f"{where} cannot be read ({' '.join(str(error).split())[:300]}): {self._place.remedy}"
+            ) from error

@@ -39,9 +39,9 @@ def test_a_point_is_its_neuron(server, page):
     x, y = mark_where(page, r"neuron\s*8\.\d+")
     neuron = re.search(r"8\.\d+", page.locator("#vg-tooltip-element").inner_text())[0]
     page.mouse.click(x, y)
-    page.wait_for_url(f"**neuron={neuron}")
+    page.wait_for_url(re.compile(rf"neuron={neuron}(&|$)"))
     page.get_by_role("link", name=f"Open {neuron}").click()
-    page.wait_for_url(f"**/neuron?neuron={neuron}")
+    page.wait_for_url(re.compile(rf"/neuron\?.*neuron={neuron}(&|$)"))
     page.locator("h1", has_text=neuron).wait_for()
 
 
@@ -63,7 +63,7 @@ def test_a_cell_of_several_lists_them_with_links(server, page):
     page.locator(".listed button").first.click()
     page.get_by_role("link", name=f"Open {neuron}").wait_for()
     page.locator(".listed a").first.click()
-    page.wait_for_url(f"**/neuron?neuron={neuron}")
+    page.wait_for_url(re.compile(rf"/neuron\?.*neuron={neuron}(&|$)"))
 
 
 @pytest.mark.parametrize("query", ["", "?layers=8"], ids=["cells", "points"])
@@ -88,7 +88,7 @@ def test_the_papers_finding_is_one_click_and_one_step_back(server, page):
     away = "?x=norm_in&y=norm_out&layers=3&colour=role&axes=percentiles"
     open_explore(page, server, away)
     page.get_by_role("button", name="The paper's finding").click()
-    page.wait_for_url(f"{server}/explore")
+    page.wait_for_url(f"{server}/explore?data=smollm2-135m-instruct")
     settle(page)
     page.go_back()
     page.wait_for_url(f"{server}/explore{away}")
@@ -103,7 +103,7 @@ def test_under_a_path_links_stay_below_it_and_in_the_tab(browser):
     try:
         page.goto(f"{address}/")
         page.locator(".listed a").first.click()
-        page.wait_for_url(re.compile(re.escape(address) + r"/neuron\?neuron=\d+\.\d+&case="))
+        page.wait_for_url(re.compile(re.escape(address) + r"/neuron\?data=smollm2-135m-instruct&neuron=\d+\.\d+&case="))
         page.get_by_text("Frequency of the four cases").first.wait_for()
         page.goto(f"{address}/datasets")
         page.locator(".listed a").first.click()
