@@ -58,9 +58,9 @@ def wanted(name: str, offered: list[Offer]) -> Offer:
         if offer.name == name:
             return offer
     if not any_may_be_opened():
-        at_hand = ", ".join(offer.name for offer in offered) or "none"
+        asked, at_hand = " ".join(name.split())[:200], ", ".join(offer.name for offer in offered) or "none"
         raise DatasetNotFound(
-            f"There is no dataset {' '.join(name.split())[:200]} here. Those at hand: {at_hand}. Choose one of these, or ask who runs "
+            f"There is no dataset {asked} here. Those at hand: {at_hand}. Choose one of these, or ask who runs "
             f"this dashboard to add it in {FOLDERS_VARIABLE}, or to allow all with {ANY_VARIABLE}"
         )
     return Offer(name, None) if is_hub_id(name) else Offer(name, Path(name))
