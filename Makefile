@@ -35,6 +35,7 @@ deployed:
 # The oldest versions that pyproject.toml allows: every page opens, and what leans on other packages most passes.
 FLOORS := build/floors
 floors: .venv/dev-installed
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info > (3, 13) and "for Python 3.11 or 3.12: make floors PYTHON=python3.11")'
 	$(PYTHON) -m venv --clear $(FLOORS)/app
 	$(BIN)/python -m tests.floors app > $(FLOORS)/app.txt
 	$(FLOORS)/app/bin/python -m pip install --quiet --disable-pip-version-check -c $(FLOORS)/app.txt -e ".[app]"

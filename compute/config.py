@@ -270,7 +270,7 @@ class ImportConfig:
     """Of the model, on the Hub."""
 
     def __post_init__(self) -> None:
-        require(self.window >= 1, f"--window {self.window}: give at least 1")
+        require(1 <= self.window <= 2**16, f"--window {self.window}: give a number from 1 to 65536")
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,10 @@ def ranges_chart(found: pd.DataFrame, quantity: Quantity) -> alt.LayerChart | al
     middle = base.mark_rule(strokeWidth=8, opacity=0.45).encode(x="from:Q", x2="to:Q")
     mean = base.mark_tick(thickness=2.5, size=16).encode(x="mean:Q")
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=NEUTRAL, strokeWidth=0.8).encode(x="zero:Q")
+    bar = "; bar: mean ± one standard deviation" if bool(found["from"].notna().to_numpy().any()) else ""
     title = alt.Title(
         f"{quantity.label[0].upper()}{quantity.label[1:]} by case, on one scale",
-        subtitle="line: least to largest; bar: mean ± one standard deviation",
+        subtitle=f"line: least to largest{bar}",
         subtitleColor=alt.ExprRef(LABEL_COLOUR["expr"]), fontSize=14, anchor="start",
     )  # fmt: skip
     return alt.layer(zero, whole, middle, mean).properties(title=title, height=290)

@@ -26,8 +26,8 @@ def read_card(place: Place) -> str:
 
 
 def read_words(place: Place, name: str) -> str:
-    """The beginning of a file that no manifest bounds."""
-    if not place.has(name):
+    """Of a file that no manifest bounds and that may have to be fetched whole: nothing where it is larger than any."""
+    if not place.has(name) or place.size(name) > _MOST_BYTES:
         return ""
     with place.whole(name).open("rb") as file:
         return file.read(_MOST_BYTES).decode(errors="replace")

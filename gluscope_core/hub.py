@@ -226,5 +226,8 @@ def _keep(path: Path, content: bytes) -> None:
     """What a disk does not take is asked for again."""
     aside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}")
     with suppress(OSError):
-        aside.write_bytes(content)
-        aside.replace(path)
+        try:
+            aside.write_bytes(content)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)

@@ -69,6 +69,15 @@ class JoinedDataset(Dataset):
             return True
         return self._weights is not None and table in (*_OF_WEIGHTS, VOCAB_TABLE.name) and self._weights.has(table)
 
+    def has_row(self, table: str, neuron: NeuronId) -> bool:
+        return self._base.has_row(table, neuron)
+
+    def kept_neurons(self, table: str, layer: int) -> list[NeuronId]:
+        return self._base.kept_neurons(table, layer)
+
+    def neuron_at(self, table: str, row: int) -> NeuronId:
+        return self._base.neuron_at(table, row)
+
     def to_fetch(self, *tables: str) -> list[Coming]:
         of_weights = self._weights.to_fetch(*tables) if self._weights is not None else []
         return [*self._base.to_fetch(*tables), *of_weights]

@@ -69,4 +69,8 @@ def no_examples(view: NeuronView, case: Case | None, kind: Kind) -> str:
         return "None: the original program kept the strongest examples only, no random ones."
     if case is not None and view.row[freq_column(case)] == 0:
         return f"{case.label} never occurs for this neuron, so there are no examples of it."
+    if kind in (Kind.POSITIVE, Kind.NEGATIVE):
+        return f"No examples: none that is kept has a {'positive' if kind is Kind.POSITIVE else 'negative'} post."
+    if kind is not Kind.TOP:
+        return "None: the dataset keeps no random examples of it."
     return "No examples: no token has a value other than 0."

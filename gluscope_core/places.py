@@ -155,7 +155,7 @@ def find_place(named: str | Path, revision: str | None = None) -> Place:
             f"{str(named)[:200]!r} cannot be opened ({str(error)[:200]}): name another folder"
         ) from error
     if revision is not None:
-        raise NoSuchRevision(f"{named} is opened as a local folder, which has no revisions: leave revision out")
+        raise NoSuchRevision(f"{Path(named).name} is a local folder, which has no revisions: leave revision out")
     return Folder(Path(named))
 
 

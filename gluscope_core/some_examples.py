@@ -11,9 +11,11 @@ from gluscope_core.schema import EXAMPLES_TABLE, WINDOWS_TABLE
 _NEAREST = 3
 
 
-def some_only(dataset: Dataset) -> tuple[str, int] | None:
-    """The table that has rows of some neurons only, and of how many; what is around examples counts before lists."""
-    for table in (WINDOWS_TABLE.name, EXAMPLES_TABLE.name):
+def some_only(dataset: Dataset, *, lists_first: bool = False) -> tuple[str, int] | None:
+    """The table that has rows of some neurons only, and of how many; what is around examples counts before lists,
+    unless it is these that are missed."""
+    tables = (WINDOWS_TABLE.name, EXAMPLES_TABLE.name)
+    for table in reversed(tables) if lists_first else tables:
         rows = sum(record.rows for record in dataset.manifest.files_of(table))
         if 0 < rows < dataset.manifest.neuron_count:
             return table, rows
@@ -34,7 +36,7 @@ def random_neuron(dataset: Dataset) -> NeuronId:
 
 def nearest_with_examples(dataset: Dataset, neuron: NeuronId) -> list[NeuronId]:
     """By number within its layer; where that has none, in the nearest that has some."""
-    some = some_only(dataset)
+    some = some_only(dataset, lists_first=True)
     if some is None:
         return []
     for layer in sorted(dataset.manifest.layers, key=lambda each: (abs(each - neuron.layer), each)):

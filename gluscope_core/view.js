@@ -62,11 +62,11 @@ async function copyAddress(button) {
   setTimeout(() => { button.textContent = label }, 1500)
 }
 
-// The page's own, and of the parameters given those that it leaves out, such as a dataset that is shown by default.
+// The page's own with the parameters given: the dataset that is shown, which may be the default one, and its version.
 function addressWith(parameters) {
   const address = new URL(location.href)
   for (const [key, value] of new URLSearchParams(parameters)) {
-    if (!address.searchParams.has(key)) address.searchParams.set(key, value)
+    address.searchParams.set(key, value)
   }
   return address.href
 }

@@ -1,7 +1,7 @@
 """Known vulnerabilities of what `requirements.txt` pins: `make audit`.
 
-Not a test module: what it finds depends on the day. Exits with 1 where there is a vulnerability or nobody could look,
-and with 0 where the service that knows them cannot be reached, which it says."""
+Not a test module: what it finds depends on the day. Exits with what the auditor exits with, and with 0 where the
+service that knows vulnerabilities cannot be reached, which it says."""
 
 import subprocess
 import sys

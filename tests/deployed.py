@@ -2,6 +2,7 @@
 
 Not a test module: it runs where there is no pytest. Exits with 1 where a page fails or something heavy is there."""
 
+import os
 import re
 import socket
 import subprocess
@@ -71,7 +72,8 @@ def _problems_of_server() -> list[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}  # as `make app` and the container have it
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         if not _is_well(port):
             return ["the server does not answer at /_stcore/health, or is not well"]

@@ -218,7 +218,9 @@ def permalink(**address: str) -> dict[str, str]:
 
 
 def test_links_stay_true_when_another_folder_comes_first(here):
-    assert "data=mine" in html_of(visit(), "random")
+    app = visit()
+    next(each for each in app.button if each.label == "Random neuron").click().run()
+    assert "data=mine" in html_of(app, "leave")
     app = visit(NEURON_PAGE, neuron="1.3")
     assert in_address(app, "data") is None
     app.button(key="go_Right").click().run()

@@ -60,11 +60,13 @@ def test_the_oldest_versions_are_those_of_all_that_is_named():
 
 
 @pytest.mark.parametrize("found", [0, 1])
-def test_an_audit_gives_what_the_auditor_finds(found):
+def test_an_audit_gives_what_the_auditor_finds(found, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with Hub().running() as service:  # which knows nothing of what it is asked, and answers
         assert audit.main(service.endpoint, [sys.executable, "-c", f"raise SystemExit({found})"]) == found
 
 
-def test_an_audit_without_its_service_says_that_it_was_not_made(capfd):
+def test_an_audit_without_its_service_says_that_it_was_not_made(capfd, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert audit.main("http://127.0.0.1:9", [sys.executable, "-c", "raise SystemExit(1)"]) == 0
     assert capfd.readouterr().err.startswith("audit not run: no advisory service reachable (http://127.0.0.1:9: ")

@@ -11,6 +11,7 @@ from compute.cli import main
 from gluscope_core.dataset import open_dataset
 from gluscope_core.errors import NotComputed
 from gluscope_core.ids import NeuronId
+from gluscope_core.joined import JoinedDataset
 from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_view import NeuronView
 from gluscope_core.places import Folder
@@ -30,6 +31,20 @@ def folder(finished, tmp_path) -> Path:
 def test_of_which_there_are_examples(folder, finished):
     assert some_only(open_dataset(folder)) == ("windows", 3)
     assert some_only(open_dataset(finished)) is None
+
+
+def test_lists_of_more_than_there_are_windows_of(finished, tmp_path):
+    folder = keep_some(Path(shutil.copytree(finished, tmp_path / "some")), KEPT, ("windows",))
+    dataset = open_dataset(keep_some(folder, {*KEPT, (1, 4)}, ("examples",)))
+    assert some_only(dataset) == ("windows", 3)
+    assert some_only(dataset, lists_first=True) == ("examples", 4)
+    assert nearest_with_examples(dataset, NeuronId(1, 7)) == [NeuronId(1, 4)]
+
+
+def test_what_is_joined_changes_nothing(folder):
+    joined = JoinedDataset(open_dataset(folder), None, None)
+    assert random_neuron(joined) in KEPT
+    assert {tuple(each) for each in nearest_with_examples(joined, NeuronId(0, 1))} == {(0, 5), (0, 9)}
 
 
 def test_lists_of_all_with_windows_of_some(finished, tmp_path):

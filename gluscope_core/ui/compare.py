@@ -20,7 +20,7 @@ from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, SAMPLES_TABLE, WE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY, open_or_close, opened
 from gluscope_core.ui.neuron import SIGNS, shown_convention, token_texts, where_data_would_be
-from gluscope_core.ui.page import COMPARE_PAGE, address, existing_neuron
+from gluscope_core.ui.page import COMPARE_PAGE, address, copy_link, existing_neuron
 from gluscope_core.ui.state import choose, switch, write
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import CASES, QUANTITIES, SignConvention
@@ -37,7 +37,7 @@ def pair(dataset: Dataset) -> None:
         st.button("Swap", icon=":material/swap_horiz:", on_click=_swap, type="tertiary")
         names = {each.value: f"{each.value} signs" for each in conventions(dataset)}
         choose(SIGNS, "Sign convention", names, shown_convention(dataset).value, next(iter(names)))
-        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+        copy_link(dataset)
     chosen = [_existing(dataset, key) for key in (ONE, OTHER)]
     if chosen[0] is None or chosen[1] is None:
         _offer(dataset, chosen[0] or chosen[1])

@@ -68,7 +68,8 @@ def _compare(both: Both, choice: DeltaGenerator, more: DeltaGenerator) -> None:
     else:
         st.info("These two have nothing in common that could be compared.")
     for reason, metrics in found.problems.items():
-        st.caption(f"{metrics} metrics are left out: {escaped(reason)}.")
+        left_out = "metrics are" if metrics > 1 else "metric is"
+        st.caption(f"{metrics} {left_out} left out: {escaped(reason)}.")
 
 
 def _shares(both: Both, shown: str, words: str, slot: DeltaGenerator) -> None:

@@ -78,7 +78,7 @@ def examples(view: NeuronView) -> None:
 
 def _none_kept(view: NeuronView) -> None:
     """How to compute them, and neurons nearby that have some."""
-    manifest, some = view.dataset.manifest, some_only(view.dataset)
+    manifest, some = view.dataset.manifest, some_only(view.dataset, lists_first=True)
     kept = f"of {some[1]:,} of its {manifest.neuron_count:,} neurons" if some else "of some neurons only"
     commands = ", then ".join(f"<code>{escape(each)}</code>" for each in how_to_compute_lists(view))
     links = (

@@ -28,8 +28,7 @@ from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.some_examples import random_neuron
 from gluscope_core.svg import chart_file
 from gluscope_core.token_text import TokenTexts
-from gluscope_core.ui.choice import permalink_state
-from gluscope_core.ui.page import NEURON, address, guard
+from gluscope_core.ui.page import NEURON, address, copy_link, guard
 from gluscope_core.ui.state import OPENED, choose, go_to
 from gluscope_core.ui.view import show_html
 from gluscope_core.vocabulary import MATRICES, Matrix, SignConvention
@@ -93,8 +92,7 @@ def navigation(dataset: Dataset, neuron: NeuronId) -> DeltaGenerator:
         names = {each.value: f"{each.value} signs" for each in conventions(dataset)}
         shown = shown_convention(dataset).value
         choose(SIGNS, "Sign convention", names, shown, next(iter(names)))
-        link = escape(urlencode(permalink_state(dataset)))
-        show_html(f'<button data-copy="{link}">copy link</button>', "copy", width="content")
+        copy_link(dataset)
     _say_if_not_known(Named(SIGNS, st.query_params.get(SIGNS, ""), names, shown))
     return bar
 

@@ -28,7 +28,8 @@ def others(dataset: Dataset) -> dict[str, Offer]:
 
 def opened(names: Iterable[str], offered: Mapping[str, Offer]) -> list[Dataset]:
     """Those that open; why others do not stands where they would. The address gets the commits that were opened."""
-    found: dict[str, Dataset] = {}
+    found: list[Dataset] = []
+    kept: list[str] = []
     for name in names:
         offer = offered[name]
         commit = None if offer.folder else name.partition("@")[2] or None
@@ -36,8 +37,10 @@ def opened(names: Iterable[str], offered: Mapping[str, Offer]) -> list[Dataset]:
             dataset = open_offer(offer, commit)
         except GluscopeError as error:
             guard(error)
+            kept.append(name)
             continue
-        found[dataset.name if dataset.revision is None else f"{dataset.name}@{dataset.revision}"] = dataset
-    if any(dataset.revision for dataset in found.values()):
-        write_all({WITH: list(found)})
-    return list(found.values())
+        found.append(dataset)
+        kept.append(dataset.name if dataset.revision is None else f"{dataset.name}@{dataset.revision}")
+    if any(dataset.revision for dataset in found):
+        write_all({WITH: kept if len(kept) > 1 else kept[0]})
+    return found

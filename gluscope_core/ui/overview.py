@@ -1,7 +1,6 @@
 """Ways into a dataset, and what the overview caches of it."""
 
 from contextlib import suppress
-from html import escape
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -17,7 +16,7 @@ from gluscope_core.schema import LAYER, STRIKING_TABLE
 from gluscope_core.some_examples import random_neuron
 from gluscope_core.ui.columns import read_columns
 from gluscope_core.ui.page import METHODS_PAGE, SEARCH_PAGE, address
-from gluscope_core.ui.view import leave_for, show_html
+from gluscope_core.ui.view import leave_for
 from gluscope_core.vocabulary import CASES, freq_column
 
 _WANTED, _FOUND = "lookup", "looked up"
@@ -33,8 +32,7 @@ def ways_in(dataset: Dataset) -> None:
             "Look a neuron up", placeholder="layer.neuron, such as 31.9634", key=_WANTED, on_change=_look_up,
             width=280, icon=":material/search:",
         )  # fmt: skip
-        link = escape(_link(str(random_neuron(dataset))))
-        show_html(f'<a class="button" href="{link}" data-go>Random neuron</a>', "random", width="content")
+        st.button("Random neuron", on_click=lambda: _go_to_any(dataset))
         icon = ":material/menu_book:"
         st.page_link(METHODS_PAGE, label="Definitions, texts and licences", query_params=address(), icon=icon)
     if not wanted:
@@ -49,6 +47,10 @@ def ways_in(dataset: Dataset) -> None:
 
 def _link(neuron: str) -> str:
     return f"neuron?{urlencode(address(neuron=neuron))}"
+
+
+def _go_to_any(dataset: Dataset) -> None:
+    st.session_state[_FOUND] = str(random_neuron(dataset))
 
 
 def _look_up() -> None:

@@ -1,7 +1,9 @@
 """What the pages share of Streamlit: the dataset in the address, links that keep it, and states worth explaining."""
 
 import gc
+from html import escape
 from typing import NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.navigation.page import Page as StreamlitPage
@@ -13,7 +15,8 @@ from gluscope_core.manifest import Manifest
 from gluscope_core.markdown import escaped
 from gluscope_core.methods_provenance import counted
 from gluscope_core.schema import TEXTS_TABLE
-from gluscope_core.ui.choice import ROOT, chosen_dataset, dataset_in_links, fetch
+from gluscope_core.ui.choice import ROOT, chosen_dataset, dataset_in_links, fetch, permalink_state
+from gluscope_core.ui.view import show_html
 
 NEURON = "neuron"
 """Key of the address."""
@@ -94,6 +97,12 @@ def summary_of(manifest: Manifest) -> str:
 def address(**state: str | None) -> dict[str, str]:
     """The parameters of a link: whatever is given, and the dataset."""
     return {key: value for key, value in state.items() if value is not None} | dataset_in_links()
+
+
+def copy_link(dataset: Dataset) -> None:
+    """Of the page as it is, with the dataset and its version."""
+    state = escape(urlencode(permalink_state(dataset)))
+    show_html(f'<button data-copy="{state}">copy link</button>', "copy", width="content")
 
 
 def page_neuron(dataset: Dataset) -> NeuronId:

@@ -15,7 +15,7 @@ from gluscope_core.schema import LAYER, NEURON, VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.search import Found, metrics_of
 from gluscope_core.search_table import results_csv, results_html, results_json, top_tokens
 from gluscope_core.ui.neuron import token_texts
-from gluscope_core.ui.page import COMPARE_PAGE, address
+from gluscope_core.ui.page import COMPARE_PAGE, address, copy_link
 from gluscope_core.ui.search import PAGE
 from gluscope_core.ui.state import write
 from gluscope_core.ui.view import show_html
@@ -39,7 +39,7 @@ def show_found(query: Query, found: Found, dataset: Dataset, token: str) -> None
         _files(query, found, dataset)
         listed = address(view="list", ids=",".join(map(str, ids)))
         st.page_link(COMPARE_PAGE, label="as a list", query_params=listed, icon=":material/compare:")
-        show_html('<button data-copy="">copy link</button>', "copy", width="content")
+        copy_link(dataset)
     st.caption(words.notes(query, dataset.manifest))
 
     def link(neuron: NeuronId) -> str:

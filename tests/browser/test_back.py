@@ -15,7 +15,7 @@ def test_from_the_overview_to_a_neuron_and_back(server, page):
     page.get_by_label("Look a neuron up").wait_for()
     assert page.url == f"{server}/"
     assert page.get_by_label("Look a neuron up").input_value() == ""
-    page.get_by_role("link", name="Random neuron").click()
+    page.get_by_role("button", name="Random neuron").click()
     page.wait_for_url(re.compile(r"/neuron\?neuron=\d+\.\d+&data=[\w-]+$"))
     page.get_by_text("Frequency of the four cases").first.wait_for()
     page.go_back()

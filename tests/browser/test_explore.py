@@ -24,7 +24,9 @@ def mark_where(page, told: str) -> tuple[float, float]:
             page.wait_for_timeout(10)
             tip = page.locator("#vg-tooltip-element.visible")
             if tip.count() and re.search(told, tip.inner_text()):
-                return x, y
+                page.wait_for_timeout(200)  # it may be of the place before
+                if tip.count() and re.search(told, tip.inner_text()):
+                    return x, y
     raise AssertionError(f"no mark tells {told}")
 
 
