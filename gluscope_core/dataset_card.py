@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 from gluscope_core.places import Place
 
@@ -26,10 +27,12 @@ def read_card(place: Place) -> str:
 
 
 def read_words(place: Place, name: str) -> str:
-    """Of a file that no manifest bounds and that may have to be fetched whole: nothing where it is larger than any."""
-    if not place.has(name) or place.size(name) > _MOST_BYTES:
+    """The beginning of a file that no manifest bounds; of one on the Hub that is larger no more is fetched."""
+    if not place.has(name):
         return ""
-    with place.whole(name).open("rb") as file:
+    fits = place.size(name) <= _MOST_BYTES
+    found = place.whole(name) if fits else place.span(name, 0, _MOST_BYTES)
+    with found.open("rb") if isinstance(found, Path) else found as file:
         return file.read(_MOST_BYTES).decode(errors="replace")
 
 

@@ -1,8 +1,10 @@
 """A dataset's card, which anybody can write, shown as words."""
 
+import shutil
 from pathlib import Path
 from random import Random
 
+from gluscope_core import open_dataset
 from gluscope_core.dataset_card import CARD_NAME, card_html, read_card
 from gluscope_core.places import Folder
 from tests.hostile import ATTACKS, strings
@@ -67,3 +69,15 @@ def test_no_card_and_one_without_end(tmp_path):
     shown = card_html(found)
     assert len(shown) < 2**18
     assert "longer than what is shown" in shown
+
+
+def test_of_a_card_without_end_only_the_beginning_is_fetched(hub, with_weights, tmp_path):
+    folder = Path(shutil.copytree(with_weights, tmp_path / "dataset"))
+    (folder / CARD_NAME).write_bytes(b"words " * 2**19)
+    hub.add("someone/large", folder)
+    place = open_dataset("someone/large").place
+    hub.asked.clear()
+    assert len(read_card(place)) == 2**20
+    sent = [each for each in hub.asked if each.method == "GET" and "/signed/" in each.path]
+    assert sent
+    assert all(each.range for each in sent)
