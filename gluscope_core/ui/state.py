@@ -58,7 +58,9 @@ def slide(
     low: float = 0.0, high: float = 1.0, step: float = 0.05, form: str | None = None, width: int = 320,
 ) -> float:  # fmt: skip
     """A number between two ends; what the address says beyond them is taken for the nearer end, and told."""
-    st.session_state[f"slide_{key}"] = _number_within(key, default, low, high)
+    named = _number_within(key, default, low, high)
+    if st.session_state.get(f"slide_{key}") != named:  # set again, it would take back what is still being moved
+        st.session_state[f"slide_{key}"] = named
     return st.slider(
         label,
         low,
