@@ -2,8 +2,10 @@
 Markdown, on the dashboard and on a static page."""
 
 import re
+from contextlib import suppress
 from html import escape
 
+from gluscope_core.errors import GluscopeError
 from gluscope_core.examples_view import Kind
 from gluscope_core.manifest import Manifest
 from gluscope_core.neuron_view import NeuronView, how_to_get_weights
@@ -33,6 +35,15 @@ def as_html(markdown: str) -> str:
 def as_recorded(manifest: Manifest) -> str | None:
     """Of the table of figures, where another program computed them."""
     return _AS_RECORDED[manifest.imported.source] if manifest.imported else None
+
+
+def has_samples(view: NeuronView) -> bool:
+    """Or ones that cannot be read, which is to be said in their place."""
+    if not view.dataset.has(SAMPLES_TABLE.name):
+        return False
+    with suppress(GluscopeError):
+        return view.dataset.has_row(SAMPLES_TABLE.name, view.id)
+    return True
 
 
 def no_samples(view: NeuronView) -> str:

@@ -19,8 +19,16 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.methods_provenance import provenance
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_view import NeuronView, how_to_get_weights
-from gluscope_core.neuron_words import NO_STATISTICS, as_html, as_recorded, no_cosines, no_samples, signs_of_weights
-from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
+from gluscope_core.neuron_words import (
+    NO_STATISTICS,
+    as_html,
+    as_recorded,
+    has_samples,
+    no_cosines,
+    no_samples,
+    signs_of_weights,
+)
+from gluscope_core.schema import VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.static_examples import CHOICE_CSS, EXAMPLES_CSS, examples_html
 from gluscope_core.svg import chart_svg
@@ -137,14 +145,14 @@ def _statistics(view: NeuronView) -> str:
     """The paper's table, and the plane in which its cases are quadrants."""
     if not has_statistics(view.row):
         return _note(NO_STATISTICS)
-    has_samples = view.dataset.has(SAMPLES_TABLE.name)
-    density = f"<div>{''.join(_guarded(lambda: _density(view)))}</div>" if has_samples else ""
+    sampled = has_samples(view)
+    density = f"<div>{''.join(_guarded(lambda: _density(view)))}</div>" if sampled else ""
     label = f"How often neuron {view.id} is in each of the four cases"
     frequency = chart_svg(frequency_chart(view.row), 290, label)
     table = f'<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{table_html(view.row)}</div>'
-    kind = "statistics" if has_samples else "statistics bare"
+    kind = "statistics" if sampled else "statistics bare"
     figures = f'<div class="{kind}">{density}<div class="frequency">{frequency}</div>{table}</div>'
-    missing = "" if has_samples else _note(no_samples(view))
+    missing = "" if sampled else _note(no_samples(view))
     return figures + missing + _note(as_recorded(view.dataset.manifest))
 
 

@@ -16,6 +16,7 @@ from gluscope_core.ids import NeuronId
 from gluscope_core.markdown import escaped
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights
+from gluscope_core.neuron_words import has_samples, no_samples
 from gluscope_core.schema import LAYER, NEURON, NEURONS_TABLE, SAMPLES_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.ui.examples import CASE, EVERY, KIND, QUANTITY, open_or_close, opened
@@ -196,10 +197,8 @@ def _planes(views: Pair) -> None:
 
 def _samples(view: NeuronView) -> pd.DataFrame | str:
     """Or why there are none."""
-    if view.dataset.manifest.imported:
-        return "The original program sampled no tokens, so there is no density to show."
-    if not view.dataset.has(SAMPLES_TABLE.name):
-        return "No tokens were sampled (`--samples 0`), so there is no density to show."
+    if not has_samples(view):
+        return no_samples(view)
     try:
         return view.samples()
     except GluscopeError as error:

@@ -22,8 +22,8 @@ from gluscope_core.methods_provenance import counted_on
 from gluscope_core.neuron_charts import density_chart, frequency_chart
 from gluscope_core.neuron_export import examples_csv, figures_csv, neuron_json
 from gluscope_core.neuron_view import NeuronView, conventions, how_to_get_weights, neighbours_in_order
-from gluscope_core.neuron_words import NO_STATISTICS, as_recorded, no_cosines, no_samples, signs_of_weights
-from gluscope_core.schema import SAMPLES_TABLE, VOCAB_TABLE, WEIGHTS_TABLE
+from gluscope_core.neuron_words import NO_STATISTICS, as_recorded, has_samples, no_cosines, no_samples, signs_of_weights
+from gluscope_core.schema import VOCAB_TABLE, WEIGHTS_TABLE
 from gluscope_core.sign_table import has_statistics, table_html
 from gluscope_core.some_examples import random_neuron
 from gluscope_core.svg import chart_file
@@ -129,30 +129,21 @@ def statistics(view: NeuronView) -> None:
     if not has_statistics(view.row):
         st.info(NO_STATISTICS)
         return
-    has_samples = _has_samples(view)
-    *density, frequency, table = st.columns([4, 2.6, 6] if has_samples else [3, 7], gap="medium")
+    sampled = has_samples(view)
+    *density, frequency, table = st.columns([4, 2.6, 6] if sampled else [3, 7], gap="medium")
     for column in density:
         with column, where_data_would_be():
             chart = density_chart(view.samples(), view.row)
             st.vega_lite_chart(chart, alt=_DENSITY.format(view.id))
     with frequency:
         st.vega_lite_chart(frequency_chart(view.row), alt=_FREQUENCIES.format(view.id))
-        if not has_samples:
+        if not sampled:
             st.caption(no_samples(view))
     with table:
         frame = '<div class="scrolls" tabindex="0" role="region" aria-label="Figures by case">{}</div>'
         show_html(frame.format(table_html(view.row)), "table")
         if said := as_recorded(manifest):
             st.caption(said)
-
-
-def _has_samples(view: NeuronView) -> bool:
-    """Or ones that cannot be read, which is to be said in their place."""
-    if not view.dataset.has(SAMPLES_TABLE.name):
-        return False
-    with suppress(GluscopeError):
-        return view.dataset.has_row(SAMPLES_TABLE.name, view.id)
-    return True
 
 
 def vectors(view: NeuronView) -> None:
@@ -220,7 +211,7 @@ def _files(view: NeuronView) -> Iterator[_Download]:
         return
     yield _Download("examples", "CSV", _examples)
     yield _Download("frequencies", "SVG", _frequencies)
-    if _has_samples(view):
+    if has_samples(view):
         yield _Download("density", "SVG", _density)
 
 
