@@ -8,7 +8,7 @@ WORKERS ?= 2
 # What a hosting cloud has: an environment of requirements.txt alone, in which every page opens.
 DEPLOYED := build/deployed
 
-.PHONY: app test test-slow check deployed floors audit requirements docs screenshots demo-data bench bench-gpu clean
+.PHONY: app test test-slow check deployed floors audit requirements docs screenshots demo-data bench bench-app bench-gpu clean
 
 app: .venv/app-installed
 	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
@@ -75,7 +75,10 @@ demo-data: .venv/dev-installed
 	$(BIN)/python -m compute verify datasets/smollm2-135m-instruct
 
 bench: .venv/dev-installed
-	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.bench compute
+
+bench-app: .venv/dev-installed
+	$(BIN)/python -m benchmarks.bench app
 
 bench-gpu: .venv/dev-installed
 	$(BIN)/python -m benchmarks.gpu

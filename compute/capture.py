@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from compute.kernels import Kernels
-from compute.reduce import Activations, by_quantity
+from compute.reduce import Activations
 from gluscope_core.vocabulary import QUANTITIES, TOP_LISTS, ExampleList
 
 _MANY = 0.3
@@ -52,21 +52,10 @@ def capture(
         asked = (neuron, text, traits_of(lists, bids.device)[which], bids[which, neuron, text])
         parts = zip(*(each.split(at_once) for each in asked), strict=True)
         position = torch.cat([kernels.locate(*values, *part) for part in parts])
+    held = torch.tensor([QUANTITIES.index(each.valued) for each in lists], device=which.device)[which]
+    value = kernels.values_at(*values[:4], held, neuron, text, position)
     gate, linear = kernels.cut_windows(seen.gate, seen.linear, neuron, text, position, seen.lengths)
-    return Captured(_values_at(seen, lists, entries, position), position, gate, linear)
-
-
-def _values_at(
-    seen: Activations, lists: tuple[ExampleList, ...], entries: Entries, position: Int[Tensor, "entry"]
-) -> Float[Tensor, "entry"]:
-    """Of the quantity that each entry's list holds."""
-    token = (entries.neuron * seen.gate.shape[1] + entries.text) * seen.gate.shape[2] + position
-    held = torch.tensor([QUANTITIES.index(each.valued) for each in lists], device=token.device)[entries.which]
-    found = torch.empty_like(token, dtype=torch.float32)
-    for quantity, values in by_quantity(seen.gate, seen.linear, seen.act, seen.post).items():
-        mine = held == QUANTITIES.index(quantity)
-        found[mine] = values.flatten()[token[mine]]
-    return found
+    return Captured(value, position, gate, linear)
 
 
 @cache

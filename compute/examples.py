@@ -196,7 +196,8 @@ def _halved(task: _Task, listed: Listed, problem: str) -> Scope:
     refused = f"{task.home.windows_in}: {problem} at batches of {tokens} tokens"
     if texts_at_once(listed, task.texts, task.scope) == 1:
         raise OutOfMemory(
-            f"{refused}, which is one text at a time: free memory, or give --device cpu, and repeat the command"
+            f"{refused}, which is one text at a time (the longest has {int(task.texts.lengths.max())}): free memory, "
+            "or give --device cpu, and repeat the command"
         )
     say(f"{refused}: going on with {tokens // 2}")
     return replace(task.scope, batch_tokens=tokens // 2)

@@ -51,14 +51,14 @@ class Home:
         return Dataset(Folder(self.windows_in))
 
     def texts_of(self) -> Path:
-        """The texts that the dataset itself has."""
-        if self.is_ours:
-            files = self.lists().manifest.files_of(TEXTS_TABLE.name)
-            if files:
-                return (self.folder / files[0].path).parent
-        elif (self.folder / TEXTS_FOLDER).is_dir():
-            return self.folder / TEXTS_FOLDER
-        raise BadSettings("--texts is missing, and the dataset holds none: give the texts that it was computed on")
+        """The texts that the dataset itself has, none of them a link to what lies elsewhere on this machine."""
+        names = [record.path for record in self.lists().manifest.files_of(TEXTS_TABLE.name)] if self.is_ours else []
+        texts = (self.folder / names[0]).parent if names else self.folder / TEXTS_FOLDER
+        if not names and (self.is_ours or not texts.is_dir()):
+            raise BadSettings("--texts is missing, and the dataset holds none: give the texts that it was computed on")
+        for file in texts.glob("*.parquet"):
+            Folder(self.folder).whole(file.relative_to(self.folder).as_posix())
+        return texts
 
     def facts_for(self, given: ModelRecord) -> ModelFacts:
         """What is known of the model. The original's rows say how many layers it has at least."""

@@ -22,6 +22,7 @@ class Kernels:
     locate: Callable[..., Tensor]
     locate_top: Callable[..., Tensor]
     locate_random: Callable[..., Tensor]
+    values_at: Callable[..., Tensor]
     cut_windows: Callable[..., tuple[Tensor, Tensor]]
 
     @classmethod
@@ -39,7 +40,7 @@ class Kernels:
         def cut(*entries: Tensor) -> tuple[Tensor, Tensor]:
             return cut_windows(*entries, window=window)
 
-        return cls(reduce, entering, locate, locate_top, locate_random, cut)
+        return cls(reduce, entering, locate, locate_top, locate_random, values_at, cut)
 
     def compiled(self) -> "Kernels":
         """The number of texts and their lengths change from batch to batch, so all sizes are left open; but a single
@@ -142,6 +143,24 @@ def _first(found: Tensor) -> Tensor:
     tokens = found.shape[-1]
     place = torch.arange(tokens, device=found.device, dtype=torch.float32)
     return torch.where(found, place, float(tokens - 1)).amin(dim=-1).int()
+
+
+def values_at(
+    gate: Tensor,
+    linear: Tensor,
+    act: Tensor,
+    post: Tensor,
+    held: Tensor,
+    neuron: Tensor,
+    text: Tensor,
+    position: Tensor,
+) -> Tensor:
+    """At a token of a neuron's text each, of the quantity whose number is `held`."""
+    token = (neuron * gate.shape[1] + text) * gate.shape[2] + position
+    found = torch.zeros_like(token, dtype=torch.float32)
+    for quantity, values in by_quantity(gate, linear, act, post).items():
+        found = torch.where(held == QUANTITIES.index(quantity), values.flatten()[token], found)
+    return found
 
 
 def cut_windows(

@@ -1,6 +1,7 @@
 """Where a model comes from (the Hub, a folder or a GGUF file), and all that its config says; nothing of it is run."""
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from transformers.utils.hub import cached_file
 
 from compute.architectures import architecture_of, refuse_foreign_code
 from compute.durable import sha256_of
+from compute.gguf_files import config_at_hand, vocabulary_left_out
 from gluscope_core.activations import ACTIVATIONS
 from gluscope_core.errors import BadSettings, ModelRefused
 from gluscope_core.manifest import Manifest
@@ -84,7 +86,8 @@ def refuse_other_model(found: ModelFacts, given: ModelRecord, folder: Path) -> N
 def load_config(source: ModelSource) -> PretrainedConfig:
     """The whole model's, of which the text model's may be a part."""
     try:
-        content, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
+        with vocabulary_left_out() if source.is_gguf else nullcontext():
+            content, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
         refuse_foreign_code(content, source.id)
         if source.is_gguf:  # AutoConfig would read the file again, which takes seconds
             return AutoConfig.for_model(**content)
@@ -98,7 +101,10 @@ def load_tokenizer(source: ModelSource, config: PretrainedConfig) -> PreTrainedT
     try:
         if not has_tokenizer(source):
             return None
-        return AutoTokenizer.from_pretrained(source.place, config=config, trust_remote_code=False, **source.arguments)
+        with config_at_hand(source.files[0], config) if source.is_gguf else nullcontext():
+            return AutoTokenizer.from_pretrained(
+                source.place, config=config, trust_remote_code=False, **source.arguments
+            )
     except Exception as error:  # the tokenizers library raises no narrower class
         raise refusal(source, error) from error
 

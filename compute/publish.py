@@ -132,7 +132,13 @@ def _documents(config: PublishConfig, manifest: Manifest) -> dict[str, bytes]:
     """The manifest is the last."""
     licence = config.model_licence or _licence_of(manifest)
     own, notices = (_document(config.dataset, name) for name in (CARD_NAME, NOTICES_NAME))
-    text = card(manifest) if own is None else own.decode()
+    try:
+        text = card(manifest) if own is None else own.decode()
+    except UnicodeDecodeError as error:
+        raise DatasetDamaged(
+            f"{config.dataset / CARD_NAME} is not UTF-8 ({error.reason} at byte {error.start}); nothing was sent: save "
+            "it as UTF-8, or remove it"
+        ) from error
     found = {CARD_NAME: completed(text, manifest, config.repo_id, licence).encode()}
     if notices is not None:
         found[NOTICES_NAME] = notices

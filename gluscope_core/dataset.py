@@ -203,9 +203,9 @@ class Dataset:
         """None of them opened yet: the footers of all layers may be more than are kept."""
         records = self.manifest.files_of(table)
         if not records:
-            have = sorted({record.table for record in self.manifest.files})
+            have = ", ".join(sorted({record.table for record in self.manifest.files})) or "an empty list of files"
             raise TableMissing(
-                f"{self.place} has no table {table}, only {', '.join(have)}: name one of those, or add it with "
+                f"{self.place} has no table {table}, only {have}: name what there is, or add it with "
                 "`python -m compute`"
             )
         return records
@@ -232,7 +232,7 @@ class Dataset:
                 file = self._file(record.path)
                 return self._settled(lambda file=file, first=first: file.read_at(number - first))
             first += record.rows
-        raise NoSuchText(f"{what} does not exist in {self.place}: name one of 0 to {first - 1}")
+        raise NoSuchText.among(what, self.place, first)
 
     def _existing_row(self, table: str, neuron_id: NeuronId) -> pa.Table:
         self._records_of(table)

@@ -24,6 +24,11 @@ class NotComputed(GluscopeError):
 class NoSuchText(GluscopeError):
     """A number beyond the dataset's texts."""
 
+    @classmethod
+    def among(cls, what: str, where: object, rows: int) -> "NoSuchText":
+        there = f"name one of 0 to {rows - 1}" if rows else "fetch the dataset again, which holds none"
+        return cls(f"{what} does not exist in {where}: {there}")
+
 
 class NoSuchRevision(GluscopeError):
     """A revision that the place of the dataset does not have."""

@@ -89,7 +89,7 @@ def parse_list(text: str, existing: Callable[[str], NeuronId] = NeuronId.parse) 
     found: list[Entry] = []
     problems: list[str] = []
     pieces = (piece.strip(" \t,;") for line in text.splitlines() for piece in _BETWEEN.split(line))
-    for piece in filter(None, pieces):
+    for piece in filter(str.split, pieces):
         start = _STARTS.match(piece)
         try:
             neuron = existing(start[1] if start else piece.split()[0])

@@ -6,7 +6,7 @@ import torch
 from compute.capture import traits_of
 from compute.kernels import Kernels
 from compute.reduce import Reduced
-from gluscope_core.vocabulary import LISTS, RANDOM_LISTS, TOP_LISTS
+from gluscope_core.vocabulary import LISTS, QUANTITIES, RANDOM_LISTS, TOP_LISTS
 
 SHAPES = [(1536, 8, 64), (100, 5, 33), (7, 3, 300)]
 
@@ -39,6 +39,7 @@ def compare(eager: Kernels, compiled: Kernels, neurons: int, texts: int, tokens:
         "locate": (*seen, *asked),
         "locate_top": (*seen, top),
         "locate_random": (*seen, random),
+        "values_at": (*seen[:4], which % len(QUANTITIES), *entries, torch.arange(50) % tokens),
         "cut_windows": (gate, linear, *entries, torch.arange(50) % tokens, torch.full((texts,), tokens)),
     }.items():
         one, other = (getattr(each, name)(*arguments) for each in (eager, compiled))

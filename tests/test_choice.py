@@ -152,6 +152,25 @@ def test_the_hub_does_not_answer(hub, published):
     assert not app.error
 
 
+def test_one_of_the_hub_that_does_not_open_is_passed_over_for_a_while(hub, published, here, monkeypatch):
+    assert published
+    monkeypatch.setenv(FOLDERS_VARIABLE, f"{ID}:{here}")
+    hub.faults.append(Fault("HEAD", "/resolve/", 503, times=99))
+    assert not visit().exception
+    asked = len(hub.asked)
+    app = visit()
+    assert not app.exception
+    assert not app.error
+    assert len(hub.asked) == asked > 0
+    monkeypatch.setenv(FOLDERS_VARIABLE, ID)
+    app = visit()
+    assert "503" in as_read(app.warning[0].value)
+    hub.faults.clear()
+    app.button[0].click().run()
+    assert not app.warning
+    assert in_address(app, "data") == ID
+
+
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
     ("fault", "message"),

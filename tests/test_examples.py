@@ -20,6 +20,7 @@ from gluscope_core import open_dataset
 from gluscope_core.errors import (
     BadSettings,
     DatasetBeingUpdated,
+    DatasetDamaged,
     DatasetNotFound,
     ModelRefused,
     NoSuchNeuron,
@@ -105,6 +106,16 @@ def test_all_neurons_as_run_captured_them(lists_only, finished, model_folder):
 def test_without_the_texts_of_its_own(lists_only, finished, model_folder, texts_file):
     add(lists_only, "2.7", "0.3", model=str(model_folder), texts=texts_file)
     assert_same(lists_only, finished, [(2, 7), (0, 3)])
+
+
+@pytest.mark.parametrize("name", ["texts_000.parquet", "zzz.parquet"])
+def test_texts_of_a_dataset_that_lie_elsewhere_are_not_read(lists_only, model_folder, texts_file, name):
+    own = next((lists_only / "texts").iterdir())
+    link = own.with_name(name)
+    link.unlink(missing_ok=True)
+    link.symlink_to(texts_file)
+    with pytest.raises(DatasetDamaged, match=f"{name} leads out of the dataset's folder: put the file itself there"):
+        add(lists_only, "2.7", model=str(model_folder))
 
 
 def test_positions_that_a_dataset_lacks(lists_only, finished, model_folder):

@@ -30,6 +30,7 @@ def entry(layer: int, neuron: int, note: str = "", *tags: str) -> Entry:
         ("8.10\n8.1", [entry(8, 10), entry(8, 1)]),
         ("", []),
         ("\n , ;; \n", []),
+        ("\u2008,\u3000;", []),
     ],
 )
 def test_pasted(text, entries):

@@ -47,6 +47,14 @@ def commits(hub: Hub) -> int:
     return len([each for each in hub.asked if "/commit/" in each.path])
 
 
+def test_a_card_that_is_not_utf8_is_said_before_anything_is_sent(hub, folder):
+    (folder / CARD_NAME).write_bytes("naïve".encode("latin-1"))
+    with pytest.raises(DatasetDamaged, match=r"README.md is not UTF-8 \(.* at byte 2\); nothing was sent: save it as"):
+        publish(PublishConfig(folder, ID))
+    assert not stored(hub)
+    assert not commits(hub)
+
+
 def test_what_is_published_is_what_lies_here(hub, folder):
     publish(PublishConfig(folder, ID))
     there = hub.tree(ID)

@@ -33,7 +33,7 @@ class TextFiles:
 
     def text(self, index: int) -> dict[str, object]:
         if not 0 <= index < len(self):
-            raise NoSuchText(f"text {index} does not exist in {self._where}: name one of 0 to {len(self) - 1}")
+            raise NoSuchText.among(f"text {index}", self._where, len(self))
         row = self._files.guard(lambda: self._files.row(index, self._columns).to_pylist()[0])
         return {TextColumn.INDEX.value: index, **{name.value: row.get(name.value) for name in list(TextColumn)[1:]}}
 

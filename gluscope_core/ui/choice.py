@@ -24,6 +24,8 @@ _HASH = re.compile(rf"[0-9a-f]{{{_HASH_SHOWN}}}")
 _OPEN_AT_ONCE = 8
 _LOOK_AGAIN_AFTER = 3600
 """Seconds for which a branch is taken to be at the commit that it was at. Who has a page open stays at its commit."""
+_NOT_TRIED_FOR = 60
+"""Seconds for which one of the Hub that did not open is passed over where others do: trying takes half a minute."""
 
 
 def chosen_dataset() -> Dataset:
@@ -116,11 +118,25 @@ def tried(offered: list[Offer], at_most: int | None = None) -> tuple[list[tuple[
     for offer in offered:
         if len(opened) == at_most:
             break
+        problem = _problem_there(offer) if offer.folder is None else None
         try:
-            opened.append((offer, open_offer(offer)))
+            if problem is None:
+                opened.append((offer, open_offer(offer)))
         except GluscopeError as error:
-            problems.append(str(error))
+            problem = str(error)
+        if problem is not None:
+            problems.append(problem)
     return opened, problems
+
+
+@st.cache_data(ttl=_NOT_TRIED_FOR, max_entries=64, show_spinner=False)
+def _problem_there(offer: Offer) -> str | None:
+    """Why one of the Hub does not open."""
+    try:
+        open_offer(offer)
+    except GluscopeError as error:
+        return str(error)
+    return None
 
 
 def explain_none(problems: list[str]) -> NoReturn:
@@ -131,7 +147,7 @@ def explain_none(problems: list[str]) -> NoReturn:
     for problem in problems:
         st.warning(escaped(problem))
     if problems:
-        st.button("Try again")
+        st.button("Try again", on_click=_problem_there.clear)
     st.stop()
 
 
