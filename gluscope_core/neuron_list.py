@@ -21,6 +21,7 @@ MOST_BYTES = 2 * 2**20
 NOTE, TAGS = "note", "tags"
 _LONGEST_NOTE, _LONGEST_TAG, _LONGEST_NAME = 500, 40, 200
 _STARTS = re.compile(rf"({SPELLING})(?!\w|\.[0-9])[\s:;,|–—-]*", re.IGNORECASE)
+_ANYTHING = re.compile(r"[^\s,;]")
 _BETWEEN = re.compile(rf"[,;]\s*(?={SPELLING}(?:[\s,;:|]|$))", re.IGNORECASE)
 """A comma parts neurons where another id follows it; in a note it is a comma."""
 _TAG = re.compile(r"(?:^|(?<=\s))#([^\s#,;]+)")
@@ -89,7 +90,7 @@ def parse_list(text: str, existing: Callable[[str], NeuronId] = NeuronId.parse) 
     found: list[Entry] = []
     problems: list[str] = []
     pieces = (piece.strip(" \t,;") for line in text.splitlines() for piece in _BETWEEN.split(line))
-    for piece in filter(str.split, pieces):
+    for piece in filter(_ANYTHING.search, pieces):
         start = _STARTS.match(piece)
         try:
             neuron = existing(start[1] if start else piece.split()[0])

@@ -45,6 +45,17 @@ def test_each_kernel_compiled_equals_itself(capability):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(("compiler", "works"), [("exit 1", False), ('exec g++ "$@"', True)])
+def test_whether_a_compiler_works_is_tried(tmp_path, compiler, works):
+    path = tmp_path / "c++"
+    path.write_text(f"#!/bin/sh\n{compiler}\n")
+    path.chmod(0o755)
+    program = "import torch; from compute.kernels import compiler_works; print(compiler_works(torch.device('cpu')))"
+    environment = {**os.environ, "CXX": str(path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "kept")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(works)
+
+
 @pytest.mark.slow
 def test_the_tests_of_the_state_pass_compiled():
     environment = {**os.environ, "GLUSCOPE_TEST_COMPILED": "1", "PYTEST_XDIST_WORKER": ""}
