@@ -53,7 +53,7 @@ def _measure_once(folder: Path, seed: int) -> dict[str, float]:
     merge(MergeConfig(tuple(ranks[i].out for i in random.permutation(RANKS)), folder / "merged"))
     whole, merged = open_dataset(folder / "whole"), open_dataset(folder / "merged")
     overlap, error = _against_brute_force(whole, model)
-    return {"R4": _differences(whole, merged), "R7-overlap": overlap, "R7-frequency": error}
+    return {"R4": _differences(whole, merged), "R7": overlap, "R7-frequency": error}
 
 
 def _differences(one: Dataset, other: Dataset) -> int:

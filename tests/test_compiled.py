@@ -5,11 +5,15 @@ In processes of their own, where shape checks do not get into the compiler's way
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import compute.plan
+from compute.run import run
 from compute.verify import verify
 from gluscope_core import open_dataset
 from gluscope_core.vocabulary import LISTS, Field
@@ -54,6 +58,15 @@ def test_whether_a_compiler_works_is_tried(tmp_path, compiler, works):
     environment = {**os.environ, "CXX": str(path), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "kept")}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(works)
+
+
+def test_a_run_without_a_compiler_says_so_and_goes_on(config, finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(compute.plan, "compiler_works", lambda _: False)
+    run(replace(config, out=tmp_path / "out", compile=True))
+    assert "no compiler works here: figures are collected without" in capsys.readouterr().err
+    without, eager = open_dataset(tmp_path / "out"), open_dataset(finished)
+    assert not without.manifest.run.compiled
+    pd.testing.assert_frame_equal(without.neurons(), eager.neurons())
 
 
 @pytest.mark.slow
